@@ -1,0 +1,41 @@
+"""Tokens: made once, shown once, kept as a hash."""
+
+import hashlib
+import secrets
+from datetime import datetime
+
+from django.db.models import Q
+
+from migrator.access.models import Scope, Token
+from migrator.inventory.models import Project
+
+PREFIX = "mig_"
+
+
+def create_token(
+    *, name: str, scope: str, now: datetime, project: Project | None = None, expires_at: datetime | None = None
+) -> str:
+    """Make a token and return it. It cannot be shown again: only its SHA-256 is stored. Raises ValueError."""
+    if scope not in Scope.values:
+        raise ValueError(f"scope is one of {', '.join(Scope.values)}, not {scope!r}")
+    secret = PREFIX + secrets.token_urlsafe(32)
+    Token.objects.create(
+        name=name,
+        prefix=secret[:12],
+        digest=digest(secret),
+        scope=scope,
+        project=project,
+        created_at=now,
+        expires_at=expires_at,
+    )
+    return secret
+
+
+def find_token(*, secret: str, now: datetime) -> Token | None:
+    """The token of this secret, unless it is unknown, expired or revoked."""
+    usable = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now))
+    return Token.objects.filter(usable, digest=digest(secret)).select_related("project").first()
+
+
+def digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode("utf-8", "surrogateescape")).hexdigest()

@@ -1,0 +1,208 @@
+"""What the evidence demands: promote, hold, rollback or inconclusive.
+
+Only an explicit pass promotes. Missing, stale or partial data is inconclusive, and inconclusive holds:
+no branch here turns the absence of evidence into a good word.
+"""
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from enum import StrEnum
+from typing import Annotated, Any
+
+import msgspec
+
+from migrator.core import stats
+from migrator.core.wire import BAD_OUTCOMES, PAIR_OUTCOMES, Outcome
+
+Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Policy:
+    """What a project demands before more callers meet the candidate. Rates are fractions, durations seconds."""
+
+    mismatch_limit: Fraction = 0.001
+    """Promote when the rate is proven to lie below this."""
+    harm_limit: Fraction = 0.01
+    """Roll back when the rate is proven to lie above this."""
+    alpha: Fraction = 0.05
+    """Chance of wrongly promoting, over all looks together."""
+    beta: Fraction = 0.001
+    """Chance of wrongly rolling back, over all looks together."""
+    completeness: Fraction = 0.99
+    """Least share of observations that must have arrived."""
+    freshness_s: Annotated[int, msgspec.Meta(gt=0)] = 900
+    """Evidence whose newest pair is older than this is stale."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Latency:
+    """Quantiles of one side in milliseconds; None where nothing was measured."""
+
+    p50: float | None = None
+    p90: float | None = None
+    p99: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Evidence:
+    """What was observed of one unit in its present evidence epoch. Times are seconds since the epoch."""
+
+    outcomes: Mapping[Outcome, int] = field(default_factory=dict)
+    served_candidate: int = 0
+    subjects: int = 0
+    """Distinct callers among the pairs."""
+    mismatching_subjects: int = 0
+    """Of those, how many met at least one bad pair."""
+    completeness: float | None = None
+    """Observations counted, of those made; None where no data plane reported."""
+    first_at: float | None = None
+    last_at: float | None = None
+    legacy_latency: Latency = Latency()
+    candidate_latency: Latency = Latency()
+
+    @property
+    def received(self) -> int:
+        return sum(self.outcomes.values())
+
+    @property
+    def pairs(self) -> int:
+        return sum(self.outcomes.get(outcome, 0) for outcome in PAIR_OUTCOMES)
+
+    @property
+    def bad(self) -> int:
+        return sum(self.outcomes.get(outcome, 0) for outcome in BAD_OUTCOMES)
+
+    @property
+    def independent_pairs(self) -> int:
+        """A caller that repeats counts once. Without subjects every pair stands for itself."""
+        return self.subjects or self.pairs
+
+    @property
+    def independent_bad(self) -> int:
+        return self.mismatching_subjects if self.subjects else self.bad
+
+    @property
+    def mismatch_rate(self) -> float | None:
+        return self.bad / self.pairs if self.pairs else None
+
+    def upper_bound(self, *, alpha: float = 0.05) -> float | None:
+        """What the true rate does not exceed, valid at every look; None without pairs."""
+        return stats.upper_bound(bad=self.independent_bad, pairs=self.independent_pairs, alpha=alpha)
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain JSON, as the ledger keeps it beside a flip."""
+        record = asdict(self)
+        record["outcomes"] = {str(outcome): count for outcome, count in self.outcomes.items() if count}
+        return record | {"pairs": self.pairs, "mismatch_rate": self.mismatch_rate, "bound": self.upper_bound()}
+
+
+class Word(StrEnum):
+    """What a verdict says."""
+
+    PROMOTE = "promote"
+    HOLD = "hold"
+    ROLLBACK = "rollback"
+    INCONCLUSIVE = "inconclusive"
+
+
+class Pass(StrEnum):
+    """How one gate came out."""
+
+    PASS = "pass"  # noqa: S105 - a word, not a password
+    FAIL = "fail"
+    NO_DATA = "no_data"
+    """Nothing, too little, too old or too incomplete to say. Never shown green."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gate:
+    """One demand and whether it is met."""
+
+    name: str
+    result: Pass
+    reason: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Verdict:
+    """The judgement of one unit at one moment."""
+
+    word: Word
+    reason: str
+    gates: tuple[Gate, ...]
+    pairs_missing: int | None = None
+    """Clean independent pairs still needed; None where that is not what is missing."""
+
+    @property
+    def promotes(self) -> bool:
+        return self.word is Word.PROMOTE
+
+
+def judge(*, evidence: Evidence, policy: Policy, now: float) -> Verdict:
+    """Judge one unit. `now` is seconds since the epoch."""
+    harm = harm_proven(evidence=evidence, policy=policy)
+    gates = (
+        _arrival(evidence, policy),
+        _freshness(evidence, policy, now),
+        _safety(evidence, policy, harmed=harm),
+    )
+    if harm:
+        return Verdict(word=Word.ROLLBACK, reason=gates[-1].reason, gates=gates)
+    for gate in gates:
+        if gate.result is Pass.NO_DATA:
+            return Verdict(
+                word=Word.INCONCLUSIVE, reason=gate.reason, gates=gates, pairs_missing=_missing(evidence, policy)
+            )
+    for gate in gates:
+        if gate.result is Pass.FAIL:
+            return Verdict(word=Word.HOLD, reason=gate.reason, gates=gates, pairs_missing=_missing(evidence, policy))
+    return Verdict(word=Word.PROMOTE, reason=gates[-1].reason, gates=gates)
+
+
+def harm_proven(*, evidence: Evidence, policy: Policy) -> bool:
+    """At least two bad pairs, and the rate is proven to lie above the policy's harm limit."""
+    bad, pairs = evidence.independent_bad, evidence.independent_pairs
+    return bad >= 2 and stats.proof_of_harm(bad=bad, pairs=pairs, limit=policy.harm_limit) >= 1 / policy.beta
+
+
+def _arrival(evidence: Evidence, policy: Policy) -> Gate:
+    share = evidence.completeness
+    if share is None:
+        return Gate(name="completeness", result=Pass.NO_DATA, reason="No data plane has reported yet.")
+    if share < policy.completeness:
+        reason = f"Only {share:.1%} of the observations arrived; {policy.completeness:.0%} are demanded."
+        return Gate(name="completeness", result=Pass.NO_DATA, reason=reason)
+    return Gate(name="completeness", result=Pass.PASS, reason=f"{share:.1%} of the observations arrived.")
+
+
+def _freshness(evidence: Evidence, policy: Policy, now: float) -> Gate:
+    if evidence.last_at is None or not evidence.pairs:
+        return Gate(name="freshness", result=Pass.NO_DATA, reason="No pair was compared since evidence started afresh.")
+    age = max(0.0, now - evidence.last_at)
+    if age > policy.freshness_s:
+        reason = f"The newest pair is {age / 60:,.0f} minutes old; at most {policy.freshness_s / 60:,.0f} are allowed."
+        return Gate(name="freshness", result=Pass.NO_DATA, reason=reason)
+    return Gate(name="freshness", result=Pass.PASS, reason=f"The newest pair is {age:,.0f} seconds old.")
+
+
+def _safety(evidence: Evidence, policy: Policy, *, harmed: bool) -> Gate:
+    bad, pairs = evidence.independent_bad, evidence.independent_pairs
+    if not pairs:
+        return Gate(name="mismatches", result=Pass.NO_DATA, reason="Nothing was compared yet.")
+    differ = f"{bad:,} of {pairs:,} {'callers' if evidence.subjects else 'pairs'} differ"
+    if harmed:
+        reason = f"{differ}: proven to be more than {policy.harm_limit:.2%}."
+        return Gate(name="mismatches", result=Pass.FAIL, reason=reason)
+    bound = evidence.upper_bound(alpha=policy.alpha) or 0.0
+    if stats.proof_of_safety(bad=bad, pairs=pairs, limit=policy.mismatch_limit) >= 1 / policy.alpha:
+        return Gate(name="mismatches", result=Pass.PASS, reason=f"{differ} (at most {bound:.2%}).")
+    reason = f"{differ} (at most {bound:.2%}); below {policy.mismatch_limit:.2%} must be proven."
+    over = bad / pairs >= policy.mismatch_limit and bad >= 2
+    return Gate(name="mismatches", result=Pass.FAIL if over else Pass.NO_DATA, reason=reason)
+
+
+def _missing(evidence: Evidence, policy: Policy) -> int | None:
+    bad, pairs = evidence.independent_bad, evidence.independent_pairs
+    needed = stats.pairs_needed(bad=bad, limit=policy.mismatch_limit, alpha=policy.alpha)
+    return needed - pairs if needed > pairs else None

@@ -1,0 +1,300 @@
+"""What travels between the control plane and the data planes.
+
+Downwards the RoutingTable: what to do with which request. Upwards the Report: what happened.
+Everything here is a frozen dataclass that msgspec turns into JSON and back; decoding validates, so
+that a lie (a negative count, an unknown outcome) is refused at the door with the field's name.
+
+Shares are basis points (0–10,000), durations milliseconds, times seconds since the epoch.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from typing import Annotated, Final
+
+import msgspec
+
+from migrator.core.stages import Operation, Stage
+
+Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
+Share = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
+Milliseconds = Annotated[int, msgspec.Meta(gt=0, le=86_400_000)]
+Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
+Key = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
+Text = Annotated[str, msgspec.Meta(max_length=2_000)]
+
+BUCKET_ALGORITHM: Final = "xxh64-mod-10000"
+BUCKET_ALGORITHM_VERSION: Final = 1
+
+
+class Side(StrEnum):
+    """One of the two services."""
+
+    LEGACY = "legacy"
+    CANDIDATE = "candidate"
+
+    @property
+    def other(self) -> "Side":
+        return Side.CANDIDATE if self is Side.LEGACY else Side.LEGACY
+
+
+class Outcome(StrEnum):
+    """How one request ended as evidence. Every request of a unit ends as exactly one of these."""
+
+    MATCH = "match"
+    """Both answers agree."""
+    MISMATCH = "mismatch"
+    """They differ."""
+    ACCEPTED = "accepted"
+    """They differ as a rule says they may."""
+    INCOMPARABLE = "incomparable"
+    """The data moved between the two calls, so that the pair proves nothing."""
+    CANDIDATE_ERROR = "candidate_error"
+    """The candidate failed, hung or answered garbage where legacy answered."""
+    LEGACY_ERROR = "legacy_error"
+    """Legacy failed: the pair says nothing against the candidate."""
+    SKIPPED = "skipped"
+    """The second call was owed but shed: the mirror was at a limit of its own."""
+    NOT_SAMPLED = "not_sampled"
+    """The second call was not owed: the mirror's share left it out, or the stage does not mirror it."""
+
+
+PAIR_OUTCOMES: Final = (Outcome.MATCH, Outcome.MISMATCH, Outcome.ACCEPTED, Outcome.CANDIDATE_ERROR)
+"""Outcomes that are evidence about the candidate: together they are `pairs`."""
+BAD_OUTCOMES: Final = (Outcome.MISMATCH, Outcome.CANDIDATE_ERROR)
+"""Pairs that count against the candidate."""
+
+
+# ---------------------------------------------------------------------------------- downwards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Version:
+    """A routing table's age: greater is newer. The epoch jumps when a backup is restored."""
+
+    epoch: Count = 1
+    number: Count = 0
+
+    def __lt__(self, other: "Version") -> bool:
+        return (self.epoch, self.number) < (other.epoch, other.number)
+
+    def __str__(self) -> str:
+        return f"{self.epoch}.{self.number}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Upstreams:
+    """A service's two addresses and the patience shown to each."""
+
+    name: Identity
+    legacy_url: str
+    candidate_url: str
+    legacy_timeout_ms: Milliseconds = 60_000
+    candidate_timeout_ms: Milliseconds = 60_000
+    """Patience with a candidate that answers the caller. Its mirror has `mirror_timeout_ms`."""
+    mirror_timeout_ms: Milliseconds = 10_000
+    mirror_concurrency: Annotated[int, msgspec.Meta(ge=0, le=100_000)] = 64
+    """Candidate calls in flight for the mirror, per worker process. More are shed and counted as skipped."""
+    mirror_body_bytes: Count = 1_048_576
+    """Bodies beyond this are streamed through and neither mirrored nor compared."""
+
+
+class SubjectSource(StrEnum):
+    """Where a request's sticky key is found."""
+
+    NONE = "none"
+    HEADER = "header"
+    COOKIE = "cookie"
+    JWT_CLAIM = "jwt_claim"
+    """A claim of the bearer token. Read, not verified: it steers, it does not authorise."""
+
+
+class Anonymous(StrEnum):
+    """What happens to a request without a subject."""
+
+    RANDOM = "random"
+    LEGACY = "legacy"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Manners:
+    """How a project's data planes behave apart from the units."""
+
+    subject_source: SubjectSource = SubjectSource.NONE
+    subject_name: str = ""
+    anonymous: Anonymous = Anonymous.RANDOM
+    announce_side: bool = False
+    """Add `X-Migrator-Served-By` to answers."""
+    compared_headers: tuple[str, ...] = ("content-type", "location")
+    value_paths: tuple[str, ...] = ()
+    """Path shapes whose values may leave the data plane in samples; `$..*` is all of them."""
+    candidate_headers_dropped: tuple[str, ...] = ()
+    """Request headers that mirrored calls must not carry, such as `cookie`."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitRoute:
+    """What a data plane must know about one unit."""
+
+    id: int
+    key: Key
+    """`GET /users/{id}` for an endpoint, `GET /users/{id} $.first_name` or `User.firstName` for a field."""
+    service: Identity
+    operation: Operation = Operation.READ
+    stage: Stage = Stage.BACKLOG
+    candidate: Share = 0
+    mirror: Share = 0
+    cohort: str | None = None
+    sister: bool = False
+    """The candidate's writes go to sister datastores: it may be called beside legacy."""
+    parent: int | None = None
+    """The endpoint whose answer carries this field."""
+    evidence_epoch: Count = 0
+    """Counts up when evidence starts afresh; tallies carry it back."""
+    gone: bool = False
+    """No longer tracked: forget the route."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class RoutingTable:
+    """What data planes obey, whole or as the changes since `since`."""
+
+    project: Identity
+    version: Version
+    since: Version | None = None
+    manners: Manners = field(default_factory=Manners)
+    services: tuple[Upstreams, ...] = ()
+    units: tuple[UnitRoute, ...] = ()
+    algorithm: str = BUCKET_ALGORITHM
+    algorithm_version: int = BUCKET_ALGORITHM_VERSION
+
+
+# ------------------------------------------------------------------------------------ upwards
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """One unit's observations of one window and one evidence epoch, as counts.
+
+    `latency` maps a histogram bucket (core.tally) to a count; `subjects` and
+    `mismatching_subjects` are sketches of distinct callers (core.tally), sorted 64-bit numbers.
+    """
+
+    unit: int
+    window: Count
+    """Start of the window, seconds since the epoch, a multiple of WINDOW_SECONDS."""
+    evidence_epoch: Count
+    outcomes: Mapping[Outcome, Count]
+    served_candidate: Count = 0
+    """How many of the requests the candidate answered. The rest were legacy's."""
+    legacy_latency: Mapping[int, Count] = field(default_factory=dict)
+    candidate_latency: Mapping[int, Count] = field(default_factory=dict)
+    subjects: tuple[int, ...] = ()
+    mismatching_subjects: tuple[int, ...] = ()
+    paths: tuple["PathCount", ...] = ()
+    """Differences by path shape and kind. Only endpoints carry them; fields are tallied apart."""
+
+    @property
+    def received(self) -> int:
+        return sum(self.outcomes.values())
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PathCount:
+    """How many pairs of a tally differed at one path shape in one way."""
+
+    shape: Text
+    """A path with its indexes left open: `$.items[*].price`; `status`; `header:content-type`."""
+    kind: str
+    count: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Finding:
+    """One difference as a sample shows it. Values are tokens (`string(12) #a1b2c3`) unless their path is allowed."""
+
+    path: Text
+    shape: Text
+    kind: str
+    control: Text | None = None
+    candidate: Text | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sample:
+    """A kept example of a pair that differed or failed."""
+
+    unit: int
+    evidence_epoch: Count
+    at: float
+    outcome: Outcome
+    served: Side
+    method: str
+    path: Text
+    """The request's path with the values of its parameters redacted unless allowed."""
+    legacy_status: int | None = None
+    candidate_status: int | None = None
+    legacy_bytes: Count | None = None
+    candidate_bytes: Count | None = None
+    legacy_ms: float | None = None
+    candidate_ms: float | None = None
+    error: Text | None = None
+    """Why a side gave no answer, in words."""
+    findings: tuple[Finding, ...] = ()
+    truncated: bool = False
+    """More differences were found than a sample keeps."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Observed:
+    """An endpoint seen in traffic that no unit covers. Passed to legacy untouched."""
+
+    service: Identity
+    method: Annotated[str, msgspec.Meta(max_length=40)]
+    template: Text
+    """The path with segments that look like identifiers replaced by parameters."""
+    count: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Report:
+    """What one data plane process saw since its last report. `(source, boot, seq)` makes it count once."""
+
+    project: Identity
+    source: Identity
+    """The process: a gateway's name and its worker, such as `gw-1/0`."""
+    boot: Identity
+    """New at each start of that process."""
+    seq: Count
+    """1, 2, 3 … within one boot."""
+    kind: Identity = "sdk"
+    sent_at: float = 0.0
+    sent: Count = 0
+    """Observations made since boot, this report's included, dropped ones too."""
+    dropped: Count = 0
+    """Of those, how many were lost to a full spool."""
+    passed: Count = 0
+    """Requests since boot that matched no unit and went to legacy untouched."""
+    applied: Version = field(default_factory=Version)
+    tallies: tuple[Tally, ...] = ()
+    samples: tuple[Sample, ...] = ()
+    observed: tuple[Observed, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Receipt:
+    """The answer to a report: what is safe in Redis, and what is safe in the database."""
+
+    accepted: int
+    committed: int
+    """Every seq of this boot up to here is counted: the spool may let go of it."""
+
+
+WINDOW_SECONDS: Final = 10
+
+encode = msgspec.json.Encoder().encode
+decode_table = msgspec.json.Decoder(RoutingTable).decode
+decode_report = msgspec.json.Decoder(Report).decode
+decode_receipt = msgspec.json.Decoder(Receipt).decode
+WireError = msgspec.DecodeError
+"""What the decoders raise; the message names the field (`Expected int >= 0 - at $.tallies[0]...`)."""

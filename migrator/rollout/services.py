@@ -1,0 +1,243 @@
+"""The single door. Every change of a stage or a share, by whoever and from wherever, passes here.
+
+`flip()` moves units, up or down. `rollback()` only ever takes them down: it asks no gate, no approval
+and no version, and repeating it is harmless. Both do all of their work in one transaction:
+
+1. lock the project's row, so that changes queue up and their versions are in order;
+2. lock the units and work out where each one goes, refusing what the ladder or the gate refuses;
+3. raise the project's version: the commit is the publication, and wakes the waiting data planes;
+4. write the units and one ledger entry each, with the evidence of that moment.
+"""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from django.db import transaction
+
+from migrator.access.rights import Actor, Right, demand
+from migrator.core.gate import Verdict
+from migrator.core.stages import (
+    RUNGS,
+    Direction,
+    Position,
+    Stage,
+    TransitionRefused,
+    check_transition,
+    needs_evidence,
+    rolled_back,
+    settle,
+)
+from migrator.gates.queries import Judgement, judgements
+from migrator.inventory import versions
+from migrator.inventory.models import Project, Unit
+from migrator.rollout.models import Flip
+from migrator.rollout.scopes import Scope, units_in
+
+BATCH = 1_000
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """What somebody wants of one unit. None leaves a part as it is. Shares in basis points."""
+
+    unit_id: int
+    version: int
+    """The unit's version that they saw."""
+    stage: Stage | None = None
+    candidate: int | None = None
+    mirror: int | None = None
+
+
+class Refused(Exception):
+    """The door stays shut; nothing was changed. `key` names the unit."""
+
+    def __init__(self, unit: Unit, message: str) -> None:
+        super().__init__(message)
+        self.unit = unit
+        self.message = message
+
+
+class Stale(Refused):
+    """Somebody else changed the unit since: both values are told, nothing is overwritten."""
+
+    def __init__(self, unit: Unit, *, last: Flip | None, wanted: Position, seen: int) -> None:
+        who = f"{last.actor} set" if last else "it now has"
+        super().__init__(unit, f"Not applied: {unit.key} changed since you looked; {who} {words(unit.position)}.")
+        self.last = last
+        self.wanted = wanted
+        self.seen = seen
+
+
+class NotAllowed(Refused):
+    """The ladder refuses the move. `field` names the input to change."""
+
+    def __init__(self, unit: Unit, refusal: TransitionRefused) -> None:
+        super().__init__(unit, f"Not applied: {refusal.message}")
+        self.field = refusal.field
+
+
+class GateHolds(Refused):
+    """The evidence does not carry the step. `verdict` says what is missing."""
+
+    def __init__(self, unit: Unit, verdict: Verdict) -> None:
+        super().__init__(unit, f"Not applied: the gate holds {unit.key}. {verdict.reason}")
+        self.verdict = verdict
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rollback:
+    """What a rollback did. Repeating it finds nothing left to do."""
+
+    flips: list[Flip]
+    left: list[Refused]
+    """Units that cannot go back, each with its reason: removed ones, and removal without a running legacy."""
+
+
+@dataclass(frozen=True, slots=True)
+class _Move:
+    unit: Unit
+    target: Position
+    direction: Direction
+    judgement: Judgement
+    override: bool = False
+
+
+@transaction.atomic
+def flip(
+    *,
+    project: Project,
+    changes: Sequence[Change],
+    actor: Actor,
+    reason: str,
+    now: datetime,
+    override: bool = False,
+) -> list[Flip]:
+    """Move units, one or a thousand, all or none.
+
+    Raises Forbidden (no right), Stale, NotAllowed or GateHolds; then nothing has changed.
+    A change that leaves a unit where it is makes no entry.
+    """
+    demand(actor=actor, right=Right.FLIP)
+    if override:
+        demand(actor=actor, right=Right.OVERRIDE)
+    versions.lock(project_id=project.pk)
+    wanted = {change.unit_id: change for change in changes}
+    units = _lock_units(project, wanted)
+    evidence = judgements(units=units, now=now)
+    moves = [_move(unit, wanted[unit.pk], evidence[unit.pk], override=override) for unit in units]
+    return _write(project, [m for m in moves if m.target != m.unit.position], actor=actor, reason=reason, now=now)
+
+
+@transaction.atomic
+def rollback(
+    *,
+    project: Project,
+    scope: Scope,
+    actor: Actor,
+    now: datetime,
+    reason: str = "",
+    stage: Stage | None = None,
+) -> Rollback:
+    """Take units down to side by side with candidate 0 %, or to a lower stage that is named.
+
+    A field takes its endpoint along, because its answer is served whole; an endpoint takes its fields.
+    Never refused for a version, a gate or an approval. Raises Forbidden without the right, and
+    TransitionRefused where `stage` is no stage to roll back to.
+    """
+    demand(actor=actor, right=Right.ROLL_BACK)
+    versions.lock(project_id=project.pk)
+    units = units_in(project=project, scope=scope)
+    moves: list[_Move] = []
+    left: list[Refused] = []
+    known = judgements(units=units, now=now)
+    for unit in units:
+        target = rolled_back(current=unit.position, stage=stage)
+        try:
+            direction = _direction(unit, target)
+        except NotAllowed as refused:
+            left.append(refused)
+            continue
+        if target != unit.position:
+            moves.append(_Move(unit, target, direction, known[unit.pk]))
+    flips = _write(project, moves, actor=actor, reason=reason or "Rolled back", now=now)
+    return Rollback(flips=flips, left=left)
+
+
+def _lock_units(project: Project, ids: Iterable[int]) -> list[Unit]:
+    units = Unit.objects.tracked().filter(project=project, pk__in=list(ids))
+    return list(units.select_related("service").select_for_update(of=("self",)).order_by("pk"))
+
+
+def _move(unit: Unit, change: Change, judgement: Judgement, *, override: bool) -> _Move:
+    """Where one unit goes, or why not."""
+    target = settle(current=unit.position, stage=change.stage, candidate=change.candidate, mirror=change.mirror)
+    if change.version != unit.version:
+        last = unit.flips.first()
+        raise Stale(unit, last=last, wanted=target, seen=change.version)
+    direction = _direction(unit, target)
+    gated = needs_evidence(current=unit.position, target=target) and not judgement.verdict.promotes
+    if gated and not override:
+        raise GateHolds(unit, judgement.verdict)
+    return _Move(unit, target, direction, judgement, override=gated)
+
+
+def _direction(unit: Unit, target: Position) -> Direction:
+    try:
+        return check_transition(current=unit.position, target=target, legacy_deployed=unit.service.legacy_deployed)
+    except TransitionRefused as refusal:
+        raise NotAllowed(unit, refusal) from None
+
+
+def _write(project: Project, moves: Sequence[_Move], *, actor: Actor, reason: str, now: datetime) -> list[Flip]:
+    if not moves:
+        return []
+    version = versions.advance(project_id=project.pk)
+    flips = [_enter(move, project=project, version=version, actor=actor, reason=reason, now=now) for move in moves]
+    Unit.objects.bulk_update([move.unit for move in moves], _WRITTEN, batch_size=BATCH)
+    return Flip.objects.bulk_create(flips, batch_size=BATCH)
+
+
+_WRITTEN = [
+    "stage", "candidate_bp", "mirror_bp", "version", "stage_since", "evidence_epoch", "evidence_since", "table_version",
+]  # fmt: skip
+
+
+def _enter(move: _Move, *, project: Project, version: int, actor: Actor, reason: str, now: datetime) -> Flip:
+    """Change the unit in memory and make its ledger entry, so that the two cannot disagree."""
+    unit, before = move.unit, move.unit.position
+    if RUNGS[before.stage].scrutiny != RUNGS[move.target.stage].scrutiny:
+        # What is compared changes, so what was counted so far says nothing about it.
+        unit.evidence_epoch += 1
+        unit.evidence_since = now
+    unit.place(move.target, now=now)
+    unit.version += 1
+    unit.table_version = version
+    return Flip(
+        project=project,
+        unit=unit,
+        at=now,
+        actor=actor.name,
+        user_id=actor.user_id,
+        via=actor.via,
+        reason=reason,
+        direction=move.direction,
+        override=move.override,
+        from_stage=before.stage,
+        from_candidate_bp=before.candidate,
+        from_mirror_bp=before.mirror,
+        to_stage=move.target.stage,
+        to_candidate_bp=move.target.candidate,
+        to_mirror_bp=move.target.mirror,
+        unit_version=unit.version,
+        epoch=project.epoch,
+        version=version,
+        evidence=move.judgement.as_record(),
+    )
+
+
+def words(position: Position) -> str:
+    """A position as people say it: `canary, candidate 5 %, mirror 100 %`."""
+    return (
+        f"{position.rung.label.lower()}, candidate {position.candidate / 100:g} %, mirror {position.mirror / 100:g} %"
+    )
