@@ -6,6 +6,7 @@ plane that passes `core/vectors` decides alike. `decide()` runs on every request
 so it allocates nothing: all decisions that exist were made when this module was imported.
 """
 
+import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -30,6 +31,11 @@ class Decision:
     reason: str
     """Why, in words that a page or a log can show."""
 
+    @property
+    def alone(self) -> "Decision":
+        """The same without a mirror."""
+        return Decision(serve=self.serve, mirror=None, reason=self.reason)
+
 
 def _decisions(reason: str) -> dict[tuple[Side, bool], Decision]:
     return {
@@ -40,6 +46,7 @@ def _decisions(reason: str) -> dict[tuple[Side, bool], Decision]:
 
 
 _BY_STAGE: Final = {stage: _decisions(RUNGS[stage].label) for stage in Stage}
+_PARAMETER: Final = re.compile(r"\{[^{}]*\}")
 NO_UNIT: Final = Decision(serve=Side.LEGACY, mirror=None, reason="No unit matches")
 """What happens to a request that belongs to no unit: legacy, untouched."""
 
@@ -121,6 +128,8 @@ class Node:
     """One step of the path trie."""
 
     literal: dict[str, "Node"] = field(default_factory=dict)
+    patterns: dict[str, tuple[re.Pattern[str], "Node"]] = field(default_factory=dict)
+    """Segments of which a part is a parameter: `{id}.json`."""
     parameter: "Node | None" = None
     wildcard: dict[str, Route] = field(default_factory=dict)
     """`/files/*`: methods of templates that end here and swallow the rest of the path."""
@@ -149,9 +158,10 @@ class Routes:
     def match(self, *, method: str, path: str) -> Route | None:
         """The unit of a request, or None. `path` is without its query, as sent.
 
-        Precedence: a literal segment before a parameter before a wildcard, decided from the left,
-        with a step back where the better branch ends in nothing. HEAD is found under GET where no
-        unit names it. Segments are compared as sent; a trailing slash is a segment of its own.
+        Precedence: a literal segment before one with a parameter in it (`{id}.json`, the one with more
+        literal text first), before a parameter, before a wildcard; decided from the left, with a step
+        back where the better branch ends in nothing. HEAD is found under GET where no unit names it.
+        Segments are compared as sent; a trailing slash is a segment of its own.
         """
         found = _walk(self.root, path.split("/")[1:], 0, method)
         return found if found is not None or method != "HEAD" else _walk(self.root, path.split("/")[1:], 0, "GET")
@@ -216,12 +226,23 @@ def _plant(node: Node, method: str, segments: list[str], route: Route) -> None:
         if segment == "*":
             node.wildcard[method] = route
             return
-        if segment.startswith("{") and segment.endswith("}"):
-            node.parameter = node.parameter or Node()
-            node = node.parameter
-        else:
-            node = node.literal.setdefault(segment, Node())
+        node = _next(node, segment)
     node.ends[method] = route
+
+
+def _next(node: Node, segment: str) -> Node:
+    literal = _PARAMETER.split(segment)
+    if len(literal) == 1:
+        return node.literal.setdefault(segment, Node())
+    if not any(literal):
+        node.parameter = node.parameter or Node()
+        return node.parameter
+    # Named by its literal text, so that {id}.json and {name}.json are one; longest first.
+    name = "\0".join(literal)
+    if name not in node.patterns:
+        node.patterns[name] = (re.compile("[^/]+?".join(map(re.escape, literal))), Node())
+        node.patterns = dict(sorted(node.patterns.items(), key=lambda item: (-len(item[0]), item[0])))
+    return node.patterns[name][1]
 
 
 def _walk(node: Node, segments: list[str], at: int, method: str) -> Route | None:
@@ -230,6 +251,10 @@ def _walk(node: Node, segments: list[str], at: int, method: str) -> Route | None
     segment = segments[at]
     literal = node.literal.get(segment)
     found = _walk(literal, segments, at + 1, method) if literal is not None else None
+    if found is None and node.patterns:
+        for pattern, following in node.patterns.values():
+            if found is None and pattern.fullmatch(segment):
+                found = _walk(following, segments, at + 1, method)
     if found is None and node.parameter is not None and segment:
         found = _walk(node.parameter, segments, at + 1, method)
     return node.wildcard.get(method) if found is None else found

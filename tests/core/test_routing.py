@@ -25,6 +25,10 @@ ROUTES = table(
     "GET /users/{id} $.name",
     "GET /users/me/settings",
     "GET /",
+    "GET /reports/{id}.json",
+    "GET /reports/{year}-{month}.json",
+    "GET /reports/latest.json",
+    "GET /reports/{anything}",
 )
 
 
@@ -44,6 +48,11 @@ ROUTES = table(
         ("GET", "/", "GET /"),
         ("DELETE", "/users/7", None),
         ("GET", "//users/7", None),
+        ("GET", "/reports/7.json", "GET /reports/{id}.json"),
+        ("GET", "/reports/2026-11.json", "GET /reports/{year}-{month}.json"),
+        ("GET", "/reports/latest.json", "GET /reports/latest.json"),
+        ("GET", "/reports/7.csv", "GET /reports/{anything}"),
+        ("GET", "/reports/.json", "GET /reports/{anything}"),
     ],
 )
 def test_match__paths__find_the_most_literal_unit(method: str, path: str, key: str | None) -> None:

@@ -1,0 +1,169 @@
+"""Reads of the inventory, as plain data. Lists page by key, so that page 2,000 costs what page 1 costs."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields
+from datetime import datetime
+
+from django.db.models import Count, Q, QuerySet
+
+from migrator.core.stages import Operation, Position, Stage
+from migrator.inventory.models import Kind, ObservedEndpoint, Project, Unit
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wanted:
+    """Which units a list shows. Empty means all of them."""
+
+    search: str = ""
+    """Part of a key, in any case."""
+    stage: str = ""
+    service: str = ""
+    team: str = ""
+    kind: str = ""
+
+    @property
+    def is_empty(self) -> bool:
+        return not any(getattr(self, part.name) for part in fields(self))
+
+    def as_query(self) -> Q:
+        exact = {"stage": self.stage, "service__name": self.service, "team__name": self.team, "kind": self.kind}
+        query = Q(**{name: value for name, value in exact.items() if value})
+        return query & Q(key__icontains=self.search) if self.search else query
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class UnitRow:
+    """One unit as lists show it."""
+
+    id: int
+    key: str
+    kind: str
+    operation: Operation
+    position: Position
+    service: str
+    team: str
+    parent_id: int | None
+    contested: bool
+    """Two services claim to own its data."""
+    children: int = 0
+    """Fields under it."""
+
+    @property
+    def name(self) -> str:
+        """A field's path without its endpoint, an endpoint's key as it is."""
+        return self.key.rpartition(" ")[2] if self.parent_id else self.key
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Page:
+    """A stretch of a list. `after` is the key to go on from; None at the end."""
+
+    units: tuple[UnitRow, ...]
+    after: str | None
+
+
+def matching_units(*, project: Project, wanted: Wanted, after: str = "", limit: int = 50) -> Page:
+    """Units of every kind that a filter finds, in the order of their keys."""
+    return _page(_tracked(project).filter(wanted.as_query()), after, limit)
+
+
+def top_units(*, project: Project, after: str = "", limit: int = 50) -> Page:
+    """Endpoints, and fields that stand under none, in the order of their keys."""
+    return _page(_tracked(project).filter(parent__isnull=True), after, limit)
+
+
+def fields_of(*, parents: Sequence[int], limit: int = 500) -> dict[int, list[UnitRow]]:
+    """The fields under some endpoints, by endpoint: at most `limit` over all of them."""
+    found: dict[int, list[UnitRow]] = {}
+    if parents:
+        units = Unit.objects.tracked().filter(parent__in=parents).select_related("service", "team")
+        for unit in units.order_by("key")[:limit]:
+            found.setdefault(unit.parent_id or 0, []).append(unit_row(unit))
+    return found
+
+
+def unit_row(unit: Unit, *, children: int = 0) -> UnitRow:
+    """A unit, with service and team loaded, as plain data."""
+    return UnitRow(
+        id=unit.pk,
+        key=unit.key,
+        kind=unit.kind,
+        operation=Operation(unit.operation),
+        position=unit.position,
+        service=unit.service.name,
+        team=unit.team.name if unit.team else "",
+        parent_id=unit.parent_id,
+        contested=unit.contested_by_id is not None,
+        children=children,
+    )
+
+
+def stage_counts(*, project: Project) -> dict[Stage, int]:
+    """How many units stand on each stage, in the order of the ladder; from an index alone."""
+    counted = Unit.objects.tracked().filter(project=project).values_list("stage").annotate(number=Count("pk"))
+    numbers = dict(counted.order_by())
+    return {stage: numbers.get(stage.value, 0) for stage in Stage}
+
+
+def choices(*, project: Project) -> Mapping[str, list[str]]:
+    """What lists can be filtered by: names of services and teams."""
+    return {
+        "services": list(project.services.values_list("name", flat=True)),
+        "teams": list(project.teams.values_list("name", flat=True)),
+    }
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Offer:
+    """An endpoint that traffic showed and no unit covers."""
+
+    id: int
+    key: str
+    service: str
+    count: int
+    first_seen_at: datetime
+    last_seen_at: datetime
+
+
+def offers(*, project: Project, limit: int = 20) -> list[Offer]:
+    """Endpoints to track, the busiest first."""
+    seen = ObservedEndpoint.objects.filter(project=project, dismissed_at__isnull=True).select_related("service")
+    return [
+        Offer(
+            id=each.pk,
+            key=each.key,
+            service=each.service.name if each.service else "",
+            count=each.count,
+            first_seen_at=each.first_seen_at,
+            last_seen_at=each.last_seen_at,
+        )
+        for each in seen[:limit]
+    ]
+
+
+def _tracked(project: Project) -> QuerySet[Unit]:
+    return Unit.objects.tracked().filter(project=project).select_related("service", "team")
+
+
+def _page(units: QuerySet[Unit], after: str, limit: int) -> Page:
+    """One more than the page is read, to know whether there is a next one without counting."""
+    rows = list(units.filter(key__gt=after).order_by("key")[: limit + 1])
+    shown = rows[:limit]
+    children = _children([unit.pk for unit in shown if unit.kind == Kind.ENDPOINT])
+    return Page(
+        units=tuple(unit_row(unit, children=children.get(unit.pk, 0)) for unit in shown),
+        after=shown[-1].key if len(rows) > limit else None,
+    )
+
+
+def _children(parents: Sequence[int]) -> dict[int, int]:
+    if not parents:
+        return {}
+    counted = Unit.objects.tracked().filter(parent__in=parents).values_list("parent").annotate(number=Count("pk"))
+    return dict(counted.order_by())
+
+
+def serving(*, project: Project, limit: int = 20) -> list[UnitRow]:
+    """Units that the candidate answers for and that can still go back, the last changed first."""
+    units = Unit.objects.serving_candidate().filter(project=project).select_related("service", "team")
+    return [unit_row(unit) for unit in units.order_by("-table_version", "key")[:limit]]

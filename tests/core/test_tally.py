@@ -1,0 +1,184 @@
+"""core.tally: counts that add up in any order."""
+
+import math
+import random
+
+import msgspec
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from migrator.core.tally import (
+    GREATEST_MS,
+    LEAST_MS,
+    OTHER_SHAPE,
+    PATHS_KEPT,
+    SKETCH_SIZE,
+    FieldResult,
+    Folder,
+    Observation,
+    bucket_of_greatest,
+    estimate,
+    latency_bucket,
+    latency_of,
+    merge_histograms,
+    merge_sketches,
+    pack_sketch,
+    quantile,
+    smallest,
+    subject_hash,
+    unpack_sketch,
+)
+from migrator.core.wire import Outcome, Report, Side, Tally, decode_report, encode
+
+histograms = st.dictionaries(st.integers(0, 1_200), st.integers(1, 1_000), max_size=20)
+sketches = st.sets(st.integers(0, 2**64 - 1), max_size=40).map(smallest)
+
+
+@given(st.floats(LEAST_MS, GREATEST_MS, exclude_min=True))
+def test_latency_bucket__any_latency__is_within_one_percent(ms: float) -> None:
+    assert abs(latency_of(latency_bucket(ms)) - ms) <= ms * 0.01
+
+
+@given(st.floats())
+def test_latency_bucket__any_float__is_a_bucket(ms: float) -> None:
+    assert 0 <= latency_bucket(ms) <= bucket_of_greatest
+
+
+def test_quantile__known_latencies__are_found() -> None:
+    histogram = merge_histograms({latency_bucket(ms): 1} for ms in range(1, 1_001))
+    assert quantile(histogram, 0.5) == pytest.approx(500, rel=0.01)
+    assert quantile(histogram, 0.99) == pytest.approx(990, rel=0.01)
+    assert quantile(histogram, 0) == pytest.approx(1, rel=0.01)
+    assert quantile(histogram, 1) == pytest.approx(1_000, rel=0.01)
+
+
+def test_quantile__of_nothing__is_none() -> None:
+    assert quantile({}, 0.5) is None
+
+
+@given(histograms, histograms, histograms)
+def test_merge_histograms__order_and_grouping__do_not_matter(
+    one: dict[int, int], two: dict[int, int], three: dict[int, int]
+) -> None:
+    whole = merge_histograms([one, two, three])
+    assert whole == merge_histograms([merge_histograms([three, one]), two])
+    assert sum(whole.values()) == sum(map(sum, (one.values(), two.values(), three.values())))
+
+
+@given(sketches, sketches, sketches)
+def test_merge_sketches__order_grouping_and_repetition__do_not_matter(
+    one: tuple[int, ...], two: tuple[int, ...], three: tuple[int, ...]
+) -> None:
+    whole = merge_sketches([one, two, three])
+    assert whole == merge_sketches([merge_sketches([three, one]), two, one])
+    assert estimate(whole) == len({*one, *two, *three})
+
+
+def test_merge_sketches__large__is_the_sketch_of_the_union() -> None:
+    dice = random.Random(1)
+    one, two = ([dice.getrandbits(64) for _ in range(2_000)] for _ in range(2))
+    assert merge_sketches([smallest(one), smallest(two)]) == smallest([*one, *two])
+
+
+@pytest.mark.parametrize("subjects", [511, 2_000, 100_000])
+def test_estimate__distinct_subjects__are_about_right(subjects: int) -> None:
+    sketch = smallest({subject_hash(f"user-{number}") for number in range(subjects)})
+    assert len(sketch) <= SKETCH_SIZE
+    assert estimate(sketch) == (subjects if subjects < SKETCH_SIZE else pytest.approx(subjects, rel=0.15))
+
+
+@given(sketches)
+def test_pack_sketch__unpacked__is_the_same(sketch: tuple[int, ...]) -> None:
+    packed = pack_sketch(sketch)
+    assert unpack_sketch(packed) == sketch
+    assert packed == b"".join(value.to_bytes(8, "big") for value in sketch)
+
+
+def test_unpack_sketch__cut__is_refused() -> None:
+    with pytest.raises(ValueError, match="multiple of 8"):
+        unpack_sketch(b"123")
+
+
+def seen(outcome: Outcome = Outcome.MATCH, subject: str | None = None, **rest: object) -> Observation:
+    fields = {"unit": 1, "at": 1_000_007.5, "evidence_epoch": 3, "served": Side.LEGACY} | rest
+    return Observation(outcome=outcome, subject=None if subject is None else subject_hash(subject), **fields)  # type: ignore[arg-type]
+
+
+def folded(*observations: Observation) -> dict[int, Tally]:
+    folder = Folder()
+    for observation in observations:
+        folder.observe(observation)
+    return {tally.unit: tally for tally in folder.take()}
+
+
+def test_folder__observations_of_one_window__make_one_tally() -> None:
+    tally = folded(
+        seen(legacy_ms=10.0, candidate_ms=20.0, subject="a"),
+        seen(Outcome.MISMATCH, legacy_ms=10.0, subject="a", served=Side.CANDIDATE, shapes=[("$.a", "value")]),
+        seen(Outcome.CANDIDATE_ERROR, subject="b"),
+        seen(Outcome.NOT_SAMPLED, subject="c"),
+    )[1]
+    assert (tally.window, tally.evidence_epoch, tally.received) == (1_000_000, 3, 4)
+    assert tally.outcomes[Outcome.MISMATCH] == 1
+    assert tally.served_candidate == 1
+    assert tally.legacy_latency == {latency_bucket(10.0): 2}
+    assert tally.candidate_latency == {latency_bucket(20.0): 1}
+    assert tally.subjects == tuple(sorted([subject_hash("a"), subject_hash("b")]))
+    assert tally.mismatching_subjects == tally.subjects
+    assert [(path.shape, path.kind, path.count) for path in tally.paths] == [("$.a", "value", 1)]
+
+
+def test_folder__subject_that_matched_and_mismatched__counts_once_and_as_mismatching() -> None:
+    tally = folded(*[seen(subject="a")] * 5, seen(Outcome.MISMATCH, subject="a"), seen(subject="z"))[1]
+    assert (len(tally.subjects), tally.mismatching_subjects) == (2, (subject_hash("a"),))
+
+
+def test_folder__windows_and_epochs__are_kept_apart() -> None:
+    folder = Folder()
+    for at, epoch in ((5.0, 1), (15.0, 1), (15.0, 2)):
+        folder.observe(seen(at=at, evidence_epoch=epoch))
+    assert {(tally.window, tally.evidence_epoch) for tally in folder.take()} == {(0, 1), (10, 1), (10, 2)}
+
+
+def test_folder__fields__are_tallied_beside_their_endpoint() -> None:
+    tallies = folded(
+        seen(
+            Outcome.MISMATCH,
+            subject="a",
+            shapes=[("$.x", "value")],
+            fields=[FieldResult(7, 1, Outcome.MISMATCH), FieldResult(8, 2, Outcome.MATCH)],
+        )
+    )
+    assert tallies[7].outcomes == {Outcome.MISMATCH: 1}
+    assert tallies[7].mismatching_subjects == (subject_hash("a"),)
+    assert (tallies[8].evidence_epoch, tallies[8].mismatching_subjects, tallies[8].paths) == (2, (), ())
+
+
+def test_folder__taken__starts_afresh() -> None:
+    folder = Folder()
+    folder.observe(seen())
+    assert len(folder.take()) == 1
+    assert folder.take() == []
+
+
+def test_folder__more_places_than_are_kept__are_counted_together() -> None:
+    shapes = [(f"$.a{number}", "value") for number in range(PATHS_KEPT + 50)]
+    tally = folded(seen(Outcome.MISMATCH, shapes=shapes), seen(Outcome.MISMATCH, shapes=shapes))[1]
+    counts = {path.shape: path.count for path in tally.paths}
+    assert len(counts) == PATHS_KEPT + 1
+    assert counts["$.a0"] == 2
+    assert counts[OTHER_SHAPE] == 2
+
+
+def test_folder__many_subjects__stay_a_sketch() -> None:
+    subjects = [f"user-{number}" for number in range(5_000)]
+    tally = folded(*(seen(subject=subject) for subject in subjects))[1]
+    assert tally.subjects == smallest(set(map(subject_hash, subjects)))
+
+
+def test_folder__tallies__travel() -> None:
+    observations = [seen(Outcome.MISMATCH, subject="a", legacy_ms=math.inf, shapes=[("$.é", "value")])]
+    report = Report(project="p", source="s", boot="b", seq=1, tallies=tuple(folded(*observations).values()))
+    assert decode_report(encode(report)) == report
+    assert isinstance(msgspec.json.decode(encode(report)), dict)
