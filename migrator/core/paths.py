@@ -99,23 +99,18 @@ def admits(wanted: Step, step: Step) -> bool:
 
 
 def parse_shape(shape: str) -> Steps:
-    """The steps of a shape that this module wrote: as far as they were kept where it was too long."""
-    try:
+    """The steps of a path or shape that this module wrote, as far as they were kept where it was too long."""
+    if len(shape) < LONGEST:
         return parse_path(shape)
-    except PathRefused:
-        return parse_path(shape[: _readable(shape)])
+    at = 1
+    while (match := _STEP.match(shape, at)) is not None and match.end() < len(shape):
+        at = match.end()
+    return parse_path(shape[:at])
 
 
 def clip(text: str, longest: int = LONGEST) -> str:
     """The text, cut to what may travel, with an ellipsis where something is left out."""
     return text if len(text) <= longest else text[: longest - 1] + "…"
-
-
-def _readable(shape: str) -> int:
-    at = 1
-    while (match := _STEP.match(shape, at)) is not None and match.end() < len(shape):
-        at = match.end()
-    return at
 
 
 def _step(match: re.Match[str]) -> Step:
