@@ -276,6 +276,8 @@ class Report:
     passed: Count = 0
     """Requests since boot that matched no unit and went to legacy untouched."""
     applied: Version = field(default_factory=Version)
+    forced: tuple[Text, ...] = ()
+    """Unit keys that legacy answers because somebody said so on this data plane itself; `*` is all of them."""
     tallies: tuple[Tally, ...] = ()
     samples: tuple[Sample, ...] = ()
     observed: tuple[Observed, ...] = ()

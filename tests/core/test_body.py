@@ -83,7 +83,23 @@ def test_undo_codings__arbitrary_bytes__never_raises(data: bytes, coding: str) -
 
 @pytest.mark.parametrize(
     "data",
-    [b"", b" ", b"<html>", b"plain", b"{", b'{"a":}', b"[1,]", b"01", b"1 2", b'"\xff"', b"nul", b"'a'", b"{1:2}"],
+    [
+        b"",
+        b" ",
+        b"<html>",
+        b"[1234567890123456789.5",
+        b"[1234567890123456789.5,}",
+        b"plain",
+        b"{",
+        b'{"a":}',
+        b"[1,]",
+        b"01",
+        b"1 2",
+        b'"\xff"',
+        b"nul",
+        b"'a'",
+        b"{1:2}",
+    ],
 )
 def test_parse__what_is_no_json__is_none(data: bytes) -> None:
     assert parse(data) is None

@@ -108,6 +108,10 @@ def test_compare__one_planted_difference__is_found_by_path_and_kind(
         (b'{"a":1,"a":2}', b'{ "a":1,"a":2}', []),
         (b'{"a":":","b":1}', b'{"a":"\\u003a","b":1}', []),
         (b'{"a":1,"b":2}', b'{"b":2,\n"a":1}', []),
+        (b'[{"a":[]},{"a":1,"b":2}]', b'[{"a":[]},{"b":2,"a":1}]', []),
+        (b'[123456789012345678901,{"a":1,"b":2}]', b'[123456789012345678901,{"b":2,"a":1}]', []),
+        (b'[123456789012345678901,{"a":1},[1]]', b'[[1],{"a":1},123456789012345678901]', ["order"]),
+        (b'[NaN,{"a":1,"a":2}]', b'[NaN,{"a":2}]', ["duplicate"]),
         (b'\xef\xbb\xbf{"a":1}', b'{"a":1}', []),
         ('{"a":"é"}'.encode("utf-16"), '{"a": "é"}'.encode(), []),
     ],
@@ -117,6 +121,18 @@ def test_compare__bodies_that_fast_parsers_round_or_refuse__are_exact(
 ) -> None:
     comparison = between(control, candidate)
     assert [difference.kind for difference in comparison.differences] == expected
+
+
+@pytest.mark.parametrize("offset", range(8))
+@pytest.mark.parametrize(
+    ("control", "candidate"),
+    [("1.23456789012345678", "1.23456789012345679"), ("18446744073709551616", "18446744073709551617")],
+)
+def test_compare__shortest_numbers_that_a_double_rounds__are_exact_wherever_they_stand(
+    offset: int, control: str, candidate: str
+) -> None:
+    one, other = (f"[{' ' * offset}{number},1]".encode() for number in (control, candidate))
+    assert found(between(one, other)) == [("$[0]", "value")]
 
 
 def test_compare__one_member_inserted__is_one_extra_and_the_length() -> None:
@@ -330,7 +346,7 @@ def schema_cases() -> Iterator[Any]:
 
 
 @needs_data
-@pytest.mark.parametrize(("allowed", "case"), schema_cases())
+@pytest.mark.parametrize(("allowed", "case"), list(schema_cases()))
 def test_compare__json_schema_equality_cases__agree(allowed: list[Any], case: dict[str, Any]) -> None:
     def equal(value: Any) -> bool:
         kinds = {difference.kind for difference in between(value, case["data"]).differences}

@@ -72,6 +72,14 @@ def test_results__cut_body__tells_nothing_that_is_not_known() -> None:
     assert INDEX.results(compare(control=left, candidate=right), left) == {}
 
 
+def test_results__search_given_up__tells_only_fields_that_are_known_to_differ() -> None:
+    many = {"items": [{"id": number} for number in range(10_001)], "total": 1}
+    other = {"items": [{"id": -number - 1} for number in range(10_001)], "total": 1}
+    results = told(many, other)
+    assert results["$.items[*].id"] is True
+    assert "$.total" not in results
+
+
 def test_field_index__unsupported_path__is_refused() -> None:
     with pytest.raises(PathRefused):
         FieldIndex([(1, "$..a")])

@@ -100,6 +100,15 @@ def test_findings__everything_under_a_path_allowed__shows_it() -> None:
     assert finding.control == f'{{"mail": "{SECRET}"}}'
 
 
+def test_findings__key_that_is_data__is_shown_only_where_everything_under_it_is() -> None:
+    pair = ({"users": {SECRET: {"age": 1}}}, {"users": {SECRET: {"age": 2}}})
+    narrow, wide = shown(*pair, "$.users[*].age")[0], shown(*pair, "$.users..*")[0]
+    assert (narrow.control, wide.control) == ("1", "1")
+    assert narrow.shape == wide.shape == "$.users[*].age"
+    assert narrow.path == f"$.users['{token(SECRET)}'].age"
+    assert wide.path == f"$.users['{SECRET}'].age"
+
+
 def test_findings__status_and_content_type__are_always_shown() -> None:
     control = Answer(status=200, headers=[(b"content-type", b"text/html"), (b"location", b"/users/7")])
     candidate = Answer(status=404, headers=[(b"content-type", b"text/plain"), (b"location", b"/users/8")])
