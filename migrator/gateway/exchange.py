@@ -1,0 +1,344 @@
+"""One request from its first byte to its outcome.
+
+The order of things, for a request that belongs to a unit:
+
+1. decide who answers, and who else is asked;
+2. send the request on, its body as it comes;
+3. start the mirror, once the whole request is known;
+4. pass the answer back as it comes;
+5. when both calls have ended, hand the record to the judge.
+
+Steps 3 and 5 never delay 2 and 4. A request is sent a second time to serve its caller in two cases
+only: nothing of it was sent before, or executing it twice harms nobody and no answer has begun.
+"""
+
+import math
+import time
+from typing import TYPE_CHECKING
+
+from migrator.core.graphql import is_query
+from migrator.core.stages import Scrutiny
+from migrator.core.wire import Side
+from migrator.gateway.headers import (
+    LAST_CHUNK,
+    answer_bytes,
+    caller_framing,
+    chunk,
+    interim_bytes,
+    mirror_bytes,
+    plain_answer,
+    request_bytes,
+    request_lines,
+    tunnel_bytes,
+    upgrade_bytes,
+)
+from migrator.gateway.mirror import MirrorCall
+from migrator.gateway.record import Record, Reply
+from migrator.gateway.steering import Course
+from migrator.sdk.framing import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
+from migrator.sdk.upstream import Failure, Link, Trouble
+
+if TYPE_CHECKING:
+    from migrator.gateway.server import Caller
+
+NO_ADDRESS = (
+    "This gateway has no routing table yet and was not told legacy's address (--legacy): it cannot pass this on."
+)
+
+
+class Exchange:
+    """One request on its way. A Receiver of the served call."""
+
+    __slots__ = (
+        "_body",
+        "_caller",
+        "_chunked",
+        "_closed",
+        "_course",
+        "_framing",
+        "_head",
+        "_held",
+        "_lines",
+        "_link",
+        "_mirror",
+        "_pending",
+        "_record",
+        "_reply",
+        "_side",
+        "_started",
+        "_whole",
+    )
+
+    def __init__(self, *, caller: "Caller", head: RequestHead, course: Course) -> None:
+        self._caller = caller
+        self._head = head
+        self._course = course
+        self._lines = request_lines(head, peer=caller.peer)
+        self._side = course.decision.serve
+        self._link: Link | None = None
+        self._mirror: MirrorCall | None = None
+        self._record: Record | None = None
+        self._reply: Reply | None = None
+        self._body: list[bytes] | None = []
+        """The request's body so far, for the mirror or a second try; None once it grew too large to keep."""
+        self._held = 0
+        self._whole = False
+        self._started = False
+        """The answer's head has been passed on."""
+        self._chunked = False
+        self._framing = 0
+        self._pending = b""
+        self._closed = False
+
+    @property
+    def answered(self) -> bool:
+        """Whether the caller has been sent anything of an answer."""
+        return self._started
+
+    # ------------------------------------------------------------------ what the caller does
+
+    def start(self, payload: bytes, *, whole: bool) -> None:
+        """Send the request on: `payload` is what has come of its body, all of it where `whole`."""
+        course = self._course
+        self._whole = whole
+        if payload:
+            self._keep(payload)
+        if course.route is not None:
+            self._record = Record(
+                route=course.route,
+                decision=course.decision,
+                method=course.method,
+                target=self._head.target,
+                subject=course.subject,
+                at=time.time(),
+            )
+        self._ask(self._side)
+        if whole:
+            self._request_known()
+
+    def more(self, payload: bytes, *, whole: bool) -> None:
+        """More of the request's body has come."""
+        self._whole = whole
+        link = self._link
+        if payload:
+            self._keep(payload)
+        if link is not None:
+            if self._head.framing == CHUNKED:
+                payload = (chunk(payload) if payload else b"") + (LAST_CHUNK + b"\r\n" if whole else b"")
+            if payload:
+                link.write(payload)
+            if whole:
+                link.written()
+        if whole:
+            self._request_known()
+
+    def lost(self) -> None:
+        """The caller has gone."""
+        if self._closed:
+            return
+        if self._link is not None:
+            self._link.abandon()
+        if self._mirror is not None:
+            self._mirror.cancel("the caller went away")
+        elif self._record is not None and self._course.decision.mirror is not None:
+            self._record.shed = "the caller went away"
+        self._close(None)
+
+    def caller_blocked(self) -> None:
+        """The caller reads slowly: read the answer as slowly."""
+        if self._link is not None:
+            self._link.pause()
+
+    def caller_writable(self) -> None:
+        if self._link is not None:
+            self._link.resume()
+
+    # ---------------------------------------------------------------- what the upstream does
+
+    def on_link(self, link: Link) -> None:
+        if self._closed:
+            link.abandon()
+            return
+        self._link = link
+        upstream, patience = self._course.service.side(self._side)
+        data = self._request_bytes(upstream.prefix)
+        body = self._body
+        if body:
+            data += b"".join(map(chunk, body)) if self._head.framing == CHUNKED else b"".join(body)
+        if self._head.framing == CHUNKED and self._whole:
+            data += LAST_CHUNK + b"\r\n"
+        link.send(self, method=self._head.method, data=data, patience=patience, whole=self._whole)
+        if not self._whole:
+            if not self._wants_body():
+                self._body = None
+            self._caller.resume_reading()
+
+    def on_interim(self, head: ResponseHead) -> None:
+        if self._head.minor:
+            self._caller.write(interim_bytes(head))
+
+    def on_head(self, head: ResponseHead) -> None:
+        if head.status == 101 or (head.status < 300 and self._head.method == b"CONNECT"):
+            self._become_tunnel(head)
+            return
+        caller, minor = self._caller, self._head.minor
+        self._framing = caller_framing(head, minor=minor)
+        self._chunked = self._framing == CHUNKED
+        keep_alive = self._head.keep_alive and self._whole and self._framing >= CHUNKED and not caller.closing
+        caller.keep_alive = keep_alive
+        served_by = self._side.encode() if self._course.announce else b""
+        self._started = True
+        self._pending = answer_bytes(
+            head, framing=self._framing, minor=minor, keep_alive=keep_alive, served_by=served_by
+        )
+        if self._reply is not None:
+            self._reply.head(head)
+
+    def on_data(self, data: bytes) -> None:
+        reply = self._reply
+        if reply is not None:
+            reply.take(data)
+            if reply.truncated and self._mirror is not None:
+                self._mirror.cancel("an answer is larger than what is compared")
+        if data and self._chunked:
+            data = chunk(data)
+        if self._pending:
+            data, self._pending = self._pending + data, b""
+        self._caller.write(data)
+
+    def on_end(self, trailers: bytes) -> None:
+        data = self._pending
+        if self._chunked:
+            data += LAST_CHUNK + trailers + b"\r\n"
+        if data:
+            self._caller.write(data)
+        self._close(None)
+
+    def on_failure(self, failure: Failure) -> None:
+        self._link = None
+        if self._closed:
+            return
+        if self._started:
+            self._caller.cut(clean=self._framing >= CHUNKED)
+            self._close(failure.message)
+        elif not self._try_again(failure):
+            late = failure.trouble is Trouble.TIMEOUT
+            status, reason = (504, "Gateway Timeout") if late else (502, "Bad Gateway")
+            self._answer(status, reason, f"The {self._side} service gave no answer: {failure.message}.")
+            self._close(failure.message)
+
+    def on_blocked(self) -> None:
+        self._caller.pause_reading()
+
+    def on_writable(self) -> None:
+        self._caller.resume_reading()
+
+    # ------------------------------------------------------------------------------ inside
+
+    def _ask(self, side: Side, *, fresh: bool = False) -> None:
+        self._side = side
+        course = self._course
+        upstream, patience = course.service.side(side)
+        if self._record is not None:
+            bodies = course.decision.mirror is not None and self._record.route.scrutiny is Scrutiny.BODIES
+            limit = course.service.body_limit if bodies else 0
+            self._reply = self._record.served = Reply(side, limit=limit, started=upstream.now())
+        link = None if fresh else upstream.kept(repeatable=course.repeatable and not self._head.framing)
+        if link is None:
+            if not self._whole:
+                self._caller.pause_reading()
+            upstream.connect(self, patience=patience)
+        else:
+            self.on_link(link)
+
+    def _request_bytes(self, prefix: bytes) -> bytes:
+        if self._course.upgrades:
+            return upgrade_bytes(self._head, self._lines, prefix=prefix)
+        return request_bytes(self._head, self._lines, prefix=prefix)
+
+    def _keep(self, payload: bytes) -> None:
+        if self._body is None:
+            return
+        self._body.append(payload)
+        self._held += len(payload)
+        if self._link is not None and self._held > self._course.service.body_limit:
+            self._body = None
+
+    def _wants_body(self) -> bool:
+        """Whether the body is worth keeping after it was sent: for the mirror, or to ask legacy instead."""
+        return self._course.decision.mirror is not None or (self._course.asks_body and self._side is Side.CANDIDATE)
+
+    def _request_known(self) -> None:
+        """The request is here to its end: now its mirror may start."""
+        course, record, body = self._course, self._record, self._body
+        if course.asks_body:
+            query_string = self._head.target.partition(b"?")[2].decode("latin-1")
+            course.repeatable = body is not None and is_query(b"".join(body), query_string=query_string)
+        side = course.decision.mirror
+        if side is None or record is None or self._closed:
+            return
+        if course.asks_body and not course.repeatable:
+            # A mutation, or nothing that can be told to be a query: executed once. No second call is owed.
+            record.decision = course.decision = course.decision.alone
+            return
+        service = course.service
+        if body is None or self._held > service.body_limit:
+            record.shed = "the request is larger than what is mirrored"
+        elif service.flights.count >= service.mirror_limit or self._caller.worker.overloaded:
+            record.shed = "the mirror is at its limit"
+        else:
+            self._start_mirror(side, record, b"".join(body))
+
+    def _start_mirror(self, side: Side, record: Record, body: bytes) -> None:
+        service, worker = self._course.service, self._caller.worker
+        upstream, _ = service.side(side)
+        limit = service.body_limit if record.route.scrutiny is Scrutiny.BODIES else 0
+        reply = record.mirrored = Reply(side, limit=limit, started=upstream.now())
+        data = mirror_bytes(
+            self._head,
+            self._lines,
+            prefix=upstream.prefix,
+            body=body,
+            sister=not self._course.repeatable,
+            dropped=worker.steering.dropped,
+        )
+        self._mirror = MirrorCall(service=service, record=record, side=side, reply=reply, settled=worker.judge.settled)
+        self._mirror.start(method=self._head.method, data=data, repeatable=self._course.repeatable)
+
+    def _try_again(self, failure: Failure) -> bool:
+        """Ask once more where that is certain to harm nobody. Says whether it did."""
+        if self._body is None:
+            return False
+        unsent = failure.trouble is Trouble.REFUSED
+        if self._side is Side.CANDIDATE and (unsent or self._course.repeatable):
+            if self._record is not None:
+                self._record.fallback = failure.message
+            self._ask(Side.LEGACY)
+            return True
+        if failure.trouble is Trouble.STALE and self._course.repeatable:
+            self._ask(self._side, fresh=True)
+            return True
+        return False
+
+    def _become_tunnel(self, head: ResponseHead) -> None:
+        link = self._link
+        assert link is not None
+        link.patience = link.deadline = math.inf
+        self._started, self._framing = True, UNTIL_CLOSE
+        self._caller.write(tunnel_bytes(head))
+        if self._reply is not None:
+            self._reply.head(head)
+        self._caller.become_tunnel(link)
+
+    def _answer(self, status: int, reason: str, text: str) -> None:
+        self._caller.keep_alive = False
+        self._caller.write(plain_answer(status, reason, text, head_only=self._head.method == b"HEAD"))
+
+    def _close(self, error: str | None) -> None:
+        self._closed = True
+        self._link = None
+        reply, record = self._reply, self._record
+        if reply is not None and record is not None:
+            reply.end(self._course.service.legacy.now(), error)
+            self._caller.worker.judge.settled(record)
+        self._caller.exchange_ended()

@@ -1,0 +1,252 @@
+"""One caller's connection: reads requests one after the other, writes their answers in that order."""
+
+import asyncio
+from typing import Any, Final, Protocol
+
+from migrator.gateway.exchange import NO_ADDRESS, Exchange
+from migrator.gateway.headers import plain_answer
+from migrator.gateway.judge import Judge
+from migrator.gateway.steering import Course, Steering
+from migrator.sdk.framing import Body, MalformedError, parse_request
+from migrator.sdk.upstream import Link
+
+HELD_BYTES: Final = 65_536
+"""Of requests sent ahead, before the one in hand is answered. More is left in the socket."""
+HEAD_SECONDS: Final = 60.0
+"""Patience with a request head that has begun."""
+IDLE_SECONDS: Final = 180.0
+"""A connection without requests is closed: later than any client or balancer keeps one."""
+LINGER_SECONDS: Final = 2.0
+REASONS: Final = {
+    400: "Bad Request",
+    431: "Request Header Fields Too Large",
+    501: "Not Implemented",
+    503: "Service Unavailable",
+}
+
+
+class Worker(Protocol):
+    """What a connection needs to know of the process it lives in."""
+
+    steering: Steering
+    judge: Judge
+    overloaded: bool
+    """The loop runs late: the mirror is left out."""
+
+    def now(self) -> float:
+        """The loop's clock."""
+
+    def joined(self, caller: "Caller") -> None: ...
+
+    def left(self, caller: "Caller") -> None: ...
+
+    def passed(self, course: Course) -> None:
+        """A request that belongs to no unit went to legacy."""
+
+
+class Caller(asyncio.Protocol):
+    """A caller's connection. It carries one request at a time; what is sent ahead waits."""
+
+    __slots__ = (
+        "_body",
+        "_buffer",
+        "_exchange",
+        "_paused",
+        "_transport",
+        "_tunnel",
+        "_waiting_since",
+        "closing",
+        "keep_alive",
+        "peer",
+        "worker",
+    )
+
+    def __init__(self, worker: Worker) -> None:
+        self.worker = worker
+        self.peer = b""
+        self.keep_alive = True
+        self.closing = False
+        """No further request is read: the worker drains, or the connection cannot be trusted."""
+        self._waiting_since = worker.now()
+        """Since when no request is in hand; the loop's clock."""
+        self._transport: Any = None
+        self._exchange: Exchange | None = None
+        self._body: Body | None = None
+        self._tunnel: Link | None = None
+        self._buffer = b""
+        self._paused = False
+
+    # ------------------------------------------------------------------ what asyncio calls
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        self._transport = transport
+        address = transport.get_extra_info("peername")
+        self.peer = address[0].encode() if isinstance(address, tuple) else b""
+        self.worker.joined(self)
+
+    def data_received(self, data: bytes) -> None:
+        if self._tunnel is not None:
+            self._tunnel.write(data)
+        elif self._buffer:
+            self._advance(self._buffer + data)
+        else:
+            self._advance(data)
+
+    def eof_received(self) -> bool:
+        """A caller may say that it sends no more and still wait for its answer."""
+        if self._tunnel is not None:
+            self._tunnel.write_eof()
+            return True
+        return self._exchange is not None and self._body is None
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.closing = True
+        self._buffer = b""
+        exchange, self._exchange, self._tunnel = self._exchange, None, None
+        if exchange is not None:
+            exchange.lost()
+        self.worker.left(self)
+
+    def pause_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.caller_blocked()
+
+    def resume_writing(self) -> None:
+        if self._exchange is not None:
+            self._exchange.caller_writable()
+
+    # ---------------------------------------------------------------- what an exchange does
+
+    def write(self, data: bytes) -> None:
+        self._transport.write(data)
+
+    def pause_reading(self) -> None:
+        if not self._paused:
+            self._paused = True
+            self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        if self._paused and not self._transport.is_closing():
+            self._paused = False
+            self._transport.resume_reading()
+
+    def become_tunnel(self, link: Link) -> None:
+        """From here on bytes go both ways as they are."""
+        self._tunnel, self.keep_alive = link, False
+        data, self._buffer = self._buffer, b""
+        if data:
+            link.write(data)
+        self.resume_reading()
+
+    def cut(self, *, clean: bool) -> None:
+        """The answer ends before its end. Where its framing does not show that, the connection is reset."""
+        self.keep_alive = False
+        if not clean:
+            self._transport.abort()
+
+    def exchange_ended(self) -> None:
+        """The answer has been written. Go on with the next request, or close."""
+        unfinished, self._exchange, self._body, self._tunnel = self._body is not None, None, None, None
+        if self._transport.is_closing():
+            return
+        if not self.keep_alive or self.closing:
+            self._hang_up(linger=unfinished)
+            return
+        self._waiting_since = self.worker.now()
+        if self._buffer or self._paused:
+            asyncio.get_running_loop().call_soon(self._go_on)
+
+    def drain(self) -> None:
+        """Finish the request in hand, take no other."""
+        self.closing = True
+        if self._exchange is None:
+            self._transport.close()
+
+    def overdue(self, now: float) -> bool:
+        """Whether nothing has come for too long: no request, or no end of one's head."""
+        if self._exchange is not None or self._tunnel is not None:
+            return False
+        return now - self._waiting_since > (HEAD_SECONDS if self._buffer else IDLE_SECONDS)
+
+    # ------------------------------------------------------------------------------ inside
+
+    def _go_on(self) -> None:
+        self.resume_reading()
+        data, self._buffer = self._buffer, b""
+        if data and not self.closing and self._exchange is None:
+            self._advance(data)
+        elif data:
+            self._buffer = data + self._buffer
+
+    def _advance(self, data: bytes) -> None:
+        try:
+            if self._body is not None:
+                data = self._more_body(self._body, data)
+            elif self._exchange is None and not self.closing:
+                data = self._next_request(data)
+        except MalformedError as error:
+            self._refuse(error)
+            return
+        self._buffer = b"" if self.closing else data
+        if len(self._buffer) > HELD_BYTES and self._exchange is not None:
+            self.pause_reading()
+
+    def _next_request(self, data: bytes) -> bytes:
+        """Begin with the next request. Returns what is left over."""
+        data = data.removeprefix(b"\r\n")  # some clients send one line end too many after a body
+        if data in (b"", b"\r"):
+            return data
+        parsed = parse_request(data)
+        if parsed is None:
+            return data
+        head, length = parsed
+        rest = data[length:]
+        course = self.worker.steering.course(head)
+        if course is None:
+            raise MalformedError(NO_ADDRESS, status=503)
+        if course.route is None:
+            self.worker.passed(course)
+        self._exchange = exchange = Exchange(caller=self, head=head, course=course)
+        if not head.framing:
+            exchange.start(b"", whole=True)
+            return rest
+        body = Body(head.framing)
+        payload = body.feed(rest) if rest else b""
+        self._body = None if body.done else body
+        exchange.start(payload, whole=body.done)
+        return body.rest
+
+    def _more_body(self, body: Body, data: bytes) -> bytes:
+        """The body of the request in hand goes on. Returns what is left over."""
+        payload = body.feed(data)
+        if body.done:
+            self._body = None
+        exchange = self._exchange
+        if exchange is not None and (payload or body.done):
+            exchange.more(payload, whole=body.done)
+        return body.rest
+
+    def _refuse(self, error: MalformedError) -> None:
+        """Answer what is no HTTP, once, and close: nothing after it can be trusted."""
+        self.closing = True
+        self.keep_alive = False
+        self._buffer = b""
+        exchange, self._exchange = self._exchange, None
+        if exchange is None or not exchange.answered:
+            self.write(plain_answer(error.status, REASONS[error.status], f"{error}."))
+        if exchange is not None:
+            exchange.lost()
+        if not self._transport.is_closing():
+            self._hang_up(linger=True)
+
+    def _hang_up(self, *, linger: bool) -> None:
+        """Close once all is written. Where the caller may still be sending, let it read its answer first:
+        closing with unread bytes resets the connection and takes the answer with it.
+        """
+        self.closing = True
+        if not linger:
+            self._transport.close()
+            return
+        self._transport.write_eof()
+        self.resume_reading()
+        asyncio.get_running_loop().call_later(LINGER_SECONDS, self._transport.close)

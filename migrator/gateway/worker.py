@@ -1,0 +1,184 @@
+"""One serving process: the listener, the table it follows, the evidence it hands in."""
+
+import asyncio
+import contextlib
+import signal
+import socket
+import sys
+from collections.abc import Coroutine
+from typing import Any, Final
+
+import structlog
+import uvloop
+
+from migrator.core.routing import Routes
+from migrator.gateway.admin import Admin
+from migrator.gateway.config import Config
+from migrator.gateway.forced import Forced
+from migrator.gateway.judge import Judge
+from migrator.gateway.server import Caller
+from migrator.gateway.steering import Course, Steering
+from migrator.sdk.follower import Follower
+from migrator.sdk.reporter import Reporter
+from migrator.sdk.spool import Spool
+from migrator.sdk.transport import ControlPlane
+
+BACKLOG: Final = 1_024
+DRAIN_SECONDS: Final = 15.0
+"""How long requests in hand may take after the order to stop."""
+FINISH_SECONDS: Final = 2.0
+"""How long handing in the last report may take. It is on disk in any case."""
+TICK_SECONDS: Final = 0.1
+LATE_SECONDS: Final = 0.25
+"""A loop later than this is overloaded: mirrors are left out until it keeps time again."""
+SWITCH_SECONDS: Final = 0.001
+"""How long the comparing thread may hold the interpreter while the loop has work."""
+
+log = structlog.get_logger()
+
+
+class Worker:
+    """Everything that one process needs. Made and run inside its event loop."""
+
+    def __init__(self, config: Config, *, number: int) -> None:
+        self.config = config
+        self.number = number
+        self.overloaded = False
+        self.steering = Steering(legacy=config.legacy)
+        self.forced = Forced(config.state_dir)
+        own = config.state_dir / f"worker-{number}"
+        own.mkdir(parents=True, exist_ok=True)
+        control_plane = ControlPlane(url=config.control_plane, token=config.token, project=config.project)
+        self.follower = Follower(control_plane=control_plane, state_dir=own, on_table=self._obey)
+        self.reporter = Reporter(
+            control_plane=control_plane,
+            source=f"{config.name}/{number}",
+            spool=Spool(own / "spool"),
+            kind="gateway",
+            applied=lambda: self.follower.version,
+        )
+        self.judge = Judge(reporter=self.reporter)
+        self.now = asyncio.get_running_loop().time
+        self._callers: set[Caller] = set()
+        self._stop = asyncio.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    # ------------------------------------------------------------ what connections call
+
+    def joined(self, caller: Caller) -> None:
+        self._callers.add(caller)
+
+    def left(self, caller: Caller) -> None:
+        self._callers.discard(caller)
+
+    def passed(self, course: Course) -> None:
+        self.reporter.pass_by(service=course.service.name, method=course.method, path=course.path)
+
+    @property
+    def connections(self) -> int:
+        return len(self._callers)
+
+    # -------------------------------------------------------------------------- running
+
+    def stop(self) -> None:
+        """Drain and end."""
+        self._stop.set()
+
+    async def run(self) -> None:
+        """Serve until told to stop, then drain."""
+        self.look_at_forced()
+        self.follower.start_from_disk()
+        server = await self._listen()
+        admin = await Admin(self).listen() if self.number == 0 else None
+        for work in (self.follower.run(), self.reporter.run(), self.forced.watch(self.look_at_forced), self._tick()):
+            self._start(work)
+        log.info("gateway.serving", host=self.config.host, port=self.config.port, worker=self.number)
+        await self._stop.wait()
+        await self._drain(server, admin)
+
+    def look_at_forced(self) -> None:
+        """Take over what is forced, from the next request on, and say so in the next report."""
+        self.forced.look()
+        self.steering.forced = self.forced.keys
+        self.reporter.forced = tuple(sorted(self.forced.keys))[:1_000]
+        self.reporter.report_soon()
+
+    # --------------------------------------------------------------------------- inside
+
+    def _obey(self, routes: Routes) -> None:
+        self.steering.apply(routes)
+        self.judge.apply(routes)
+        self.reporter.report_soon()
+
+    def _start(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._ended)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        """None of the tasks ends by itself: one that does has met a fault, and the parent starts us afresh."""
+        if not task.cancelled():
+            log.critical("gateway.fault", error=repr(task.exception()), exc_info=task.exception())
+            self.stop()
+
+    async def _listen(self) -> asyncio.Server:
+        loop = asyncio.get_running_loop()
+        return await loop.create_server(
+            lambda: Caller(self), self.config.host, self.config.port, reuse_port=True, backlog=BACKLOG
+        )
+
+    async def _tick(self) -> None:
+        """Notice when the loop runs late, and close what has been idle for too long."""
+        loop = asyncio.get_running_loop()
+        while True:
+            due = loop.time() + TICK_SECONDS
+            await asyncio.sleep(TICK_SECONDS)
+            self.overloaded = loop.time() - due > LATE_SECONDS
+            for caller in [caller for caller in self._callers if caller.overdue(loop.time())]:
+                caller.drain()
+
+    async def _drain(self, server: asyncio.Server, admin: asyncio.Server | None) -> None:
+        """1. Take no more. 2. Finish what is in hand. 3. Judge it. 4. Hand in the last report."""
+        for listener in filter(None, (server, admin)):
+            listener.close()
+        for caller in list(self._callers):
+            caller.drain()
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(DRAIN_SECONDS):
+                while self._callers:
+                    await asyncio.sleep(0.02)
+        for task in self._tasks:
+            task.remove_done_callback(self._ended)
+            task.cancel()
+        self.judge.close()
+        await asyncio.sleep(0)
+        await self.reporter.finish(seconds=FINISH_SECONDS)
+        await self.follower.saved()
+
+
+def serve(config: Config, *, number: int, parent: int | None = None) -> None:
+    """Be a worker until a signal, or until `parent` closes: the reading end of a pipe that the parent holds."""
+    sys.setswitchinterval(SWITCH_SECONDS)
+
+    async def main() -> None:
+        worker, loop = Worker(config, number=number), asyncio.get_running_loop()
+        for signal_number in (signal.SIGTERM, signal.SIGINT):
+            loop.add_signal_handler(signal_number, worker.stop)
+        if parent is not None:
+            loop.add_reader(parent, worker.stop)
+        await worker.run()
+
+    with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+        runner.run(main())
+
+
+def port_is_free(host: str, port: int) -> str | None:
+    """Why an address cannot be listened on; None where it can. Several workers share it, strangers must not."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except OSError as error:
+            return error.strerror
+    return None

@@ -1,0 +1,236 @@
+"""Folds what a data plane observes into reports and hands them in, exactly once each in the end.
+
+Every second: fold → report `(source, boot, seq)` → spool on disk → send → keep until counted.
+A report is sent again while nobody has said that it was counted; the control plane ignores repetitions.
+"""
+
+import asyncio
+import time
+import uuid
+from collections import deque
+from collections.abc import Callable, Iterable
+from itertools import islice
+from typing import Final
+
+import structlog
+
+from migrator.core.tally import Folder, Observation
+from migrator.core.templating import infer_template
+from migrator.core.wire import Observed, Report, Sample, Tally, Version, encode
+from migrator.sdk.spool import Spool
+from migrator.sdk.transport import Backoff, ControlPlane, ControlPlaneError, ReportRefusedError, rest
+
+EVERY_SECONDS: Final = 1.0
+HEARTBEAT_SECONDS: Final = 5.0
+"""A report even when there is nothing to tell: it says which table is in force, and fetches receipts."""
+RESEND_SECONDS: Final = 30.0
+MAX_TALLIES: Final = 2_000
+"""In one report. More are spread over several."""
+MAX_SAMPLES: Final = 500
+"""In one report. More are left out: they are examples."""
+MAX_OBSERVED: Final = 500
+"""Different endpoints without a unit in one report. More are counted as passed only."""
+MAX_INTAKE: Final = 200_000
+"""Observations handed over by other threads and not yet folded."""
+
+log = structlog.get_logger()
+
+
+class Reporter:
+    """What one process has seen. Belongs to one event loop; only `hand_over` may be called from elsewhere."""
+
+    def __init__(
+        self,
+        *,
+        control_plane: ControlPlane,
+        source: str,
+        spool: Spool,
+        kind: str,
+        applied: Callable[[], Version],
+        every: float = EVERY_SECONDS,
+    ) -> None:
+        """`source` names the process, such as `gw-1/0`; `applied` says which table is in force."""
+        self.source = source
+        self.boot = uuid.uuid4().hex
+        self.sent = 0
+        self.dropped = 0
+        self.passed = 0
+        self.forced: tuple[str, ...] = ()
+        """What was forced to legacy on this data plane itself."""
+        self.trouble: str | None = None
+        self._control_plane = control_plane
+        self._spool = spool
+        self._kind = kind
+        self._applied = applied
+        self._every = every
+        self._folder = Folder()
+        self._samples: list[Sample] = []
+        self._observed: dict[tuple[str, str, str], int] = {}
+        self._intake: deque[Observation] = deque()
+        self._seq = 0
+        self._folded = 0
+        """How many observations the folder holds."""
+        self._last_report = 0.0
+        self._wake = asyncio.Event()
+        self._work = asyncio.Event()
+        self._backoff = Backoff()
+
+    # ---------------------------------------------------------------------------- seeing
+
+    def observe(self, seen: Observation) -> None:
+        """Count one request of a unit."""
+        self.sent += 1
+        self._folded += 1
+        self._folder.observe(seen)
+
+    def hand_over(self, seen: Observation) -> None:
+        """The same from another thread: it is folded with the next report."""
+        if len(self._intake) < MAX_INTAKE:
+            self._intake.append(seen)
+        else:
+            self.dropped += 1
+            self.sent += 1
+
+    def keep(self, sample: Sample) -> None:
+        """Add an example to the next report."""
+        if len(self._samples) < MAX_SAMPLES:
+            self._samples.append(sample)
+
+    def pass_by(self, *, service: str, method: str, path: str) -> None:
+        """Count one request that belongs to no unit."""
+        self.passed += 1
+        key = (service, method, infer_template(path))
+        if key in self._observed or len(self._observed) < MAX_OBSERVED:
+            self._observed[key] = self._observed.get(key, 0) + 1
+
+    def report_soon(self) -> None:
+        """There is news that cannot wait, such as a table that came into force."""
+        self._wake.set()
+
+    # ------------------------------------------------------------------------- reporting
+
+    async def run(self) -> None:
+        """Report until cancelled."""
+        sending = asyncio.create_task(self._send_for_ever())
+        try:
+            while True:
+                await rest(self._every, until=self._wake)
+                urgent = self._wake.is_set()
+                self._wake.clear()
+                await self.flush(heartbeat=urgent or self._due())
+        finally:
+            sending.cancel()
+
+    async def flush(self, *, heartbeat: bool = False) -> None:
+        """Spool what was seen since the last time; nothing where there is none, unless as a `heartbeat`."""
+        for _ in range(len(self._intake)):
+            self.observe(self._intake.popleft())
+        tallies, observations = self._folder.take(), self._folded
+        samples, self._samples = self._samples, []
+        observed, self._observed = self._observed, {}
+        self._folded = 0
+        if not (tallies or samples or observed or heartbeat):
+            return
+        self._last_report = time.monotonic()
+        rows = [
+            Observed(service=service, method=method[:40], template=template, count=count)
+            for (service, method, template), count in observed.items()
+        ]
+        sent = self.sent
+        for part in _parts(tallies):
+            await self._put(part, tuple(samples), tuple(rows), observations, sent)
+            samples, rows, observations = [], [], 0
+        self._work.set()
+
+    async def finish(self, *, seconds: float) -> None:
+        """Spool the rest and try to hand it in, for so many seconds at most."""
+        await self.flush()
+        try:
+            async with asyncio.timeout(seconds):
+                while await self._send_one():
+                    pass
+        except (TimeoutError, ControlPlaneError):
+            return
+
+    # ------------------------------------------------------------------------------ inside
+
+    def _due(self) -> bool:
+        return time.monotonic() - self._last_report >= HEARTBEAT_SECONDS
+
+    async def _put(
+        self,
+        tallies: tuple[Tally, ...],
+        samples: tuple[Sample, ...],
+        observed: tuple[Observed, ...],
+        observations: int,
+        sent: int,
+    ) -> None:
+        self._seq += 1
+        seq = self._seq
+        report = Report(
+            project=self._control_plane.project,
+            source=self.source,
+            boot=self.boot,
+            seq=seq,
+            kind=self._kind,
+            sent_at=time.time(),
+            sent=sent,
+            dropped=self.dropped,
+            passed=self.passed,
+            applied=self._applied(),
+            forced=self.forced,
+            tallies=tallies,
+            samples=samples,
+            observed=observed,
+        )
+        data = encode(report)
+        lost = await asyncio.to_thread(self._spool.put, boot=self.boot, seq=seq, observations=observations, data=data)
+        for entry in lost:
+            log.warning("spool.full", dropped_observations=entry.observations)
+            self.dropped += entry.observations if entry.boot == self.boot else 0
+
+    async def _send_for_ever(self) -> None:
+        while True:
+            try:
+                if await self._send_one():
+                    continue
+            except ControlPlaneError as error:
+                self._note_trouble(str(error))
+                await asyncio.sleep(self._backoff.failed(error))
+                continue
+            self._work.clear()
+            await rest(HEARTBEAT_SECONDS, until=self._work)
+
+    async def _send_one(self) -> bool:
+        """Send the oldest report that is due. Says whether there was one. Raises ControlPlaneError."""
+        entry = self._spool.due(now=time.monotonic(), resend_after=RESEND_SECONDS)
+        if entry is None:
+            return False
+        data = self._spool.read(entry)
+        if data is None:
+            return True
+        try:
+            receipt = await self._control_plane.report(data)
+        except ReportRefusedError as error:
+            log.error("report.refused", seq=entry.seq, reason=str(error))
+            self.dropped += entry.observations if entry.boot == self.boot else 0
+            self._spool.drop(entry)
+            return True
+        entry.sent_at = time.monotonic()
+        self._spool.committed(boot=entry.boot, seq=receipt.committed)
+        self._backoff.succeeded()
+        self._note_trouble(None)
+        return True
+
+    def _note_trouble(self, trouble: str | None) -> None:
+        if trouble is not None and self.trouble is None:
+            log.warning("reports.held", reason=trouble, spooled=len(self._spool))
+        self.trouble = trouble
+
+
+def _parts(tallies: Iterable[Tally]) -> Iterable[tuple[Tally, ...]]:
+    """The tallies in parts of one report each; one empty part where there are none."""
+    rest_of = iter(tallies)
+    yield tuple(islice(rest_of, MAX_TALLIES))
+    while part := tuple(islice(rest_of, MAX_TALLIES)):
+        yield part
