@@ -6,7 +6,7 @@ from datetime import datetime
 
 from django.db.models import Count, Q, QuerySet
 
-from migrator.core.stages import Operation, Position, Stage
+from migrator.core.stages import Operation, Position, Scrutiny, Stage
 from migrator.inventory.models import Kind, ObservedEndpoint, Project, Unit
 
 
@@ -47,6 +47,11 @@ class UnitRow:
     """Two services claim to own its data."""
     children: int = 0
     """Fields under it."""
+
+    @property
+    def is_compared(self) -> bool:
+        """Whether its stage looks at more than the status."""
+        return self.position.rung.scrutiny is Scrutiny.BODIES
 
     @property
     def name(self) -> str:

@@ -44,9 +44,12 @@ class Flip(models.Model):
         indexes: ClassVar = [
             # Read by the ledger page: newest first.
             models.Index(fields=["project", "-id"], name="flip_ledger"),
-            # Read by the burn-up: stages over time, without touching the rows.
+            # Read by the burn-up: stages over time, without touching the rows. Flips of shares alone stay out.
             models.Index(
-                fields=["project", "at"], include=["unit", "from_stage", "to_stage"], name="flip_stage_history"
+                fields=["project", "at"],
+                include=["unit", "from_stage", "to_stage"],
+                condition=~models.Q(from_stage=models.F("to_stage")),
+                name="flip_stage_history",
             ),
         ]
 

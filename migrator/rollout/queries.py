@@ -83,6 +83,11 @@ class Entry:
     version: Version
     evidence: Mapping[str, Any]
 
+    @property
+    def moves(self) -> bool:
+        """Whether more than the mirror changed."""
+        return (self.before.stage, self.before.candidate) != (self.after.stage, self.after.candidate)
+
 
 def ledger(
     *,
@@ -100,9 +105,7 @@ def ledger(
     if direction:
         flips = flips.filter(direction=direction)
     if search:
-        flips = flips.filter(
-            Q(actor__icontains=search) | Q(reason__icontains=search) | Q(unit__key__icontains=search)
-        )
+        flips = flips.filter(Q(actor__icontains=search) | Q(reason__icontains=search) | Q(unit__key__icontains=search))
     if older_than is not None:
         flips = flips.filter(pk__lt=older_than)
     return [entry_of(flip) for flip in flips[:limit]]
@@ -198,5 +201,5 @@ def last_heard(*, project: Project) -> datetime | None:
 
 def last_entries(*, unit_ids: Sequence[int]) -> dict[int, Entry]:
     """The newest line of the ledger of each unit, by unit id."""
-    newest = Flip.objects.filter(unit__in=unit_ids).order_by("unit", "-id").distinct("unit").select_related("unit")
+    newest = Flip.objects.filter(unit__in=unit_ids).order_by("unit_id", "-id").distinct("unit_id").select_related("unit")
     return {flip.unit_id: entry_of(flip) for flip in newest}

@@ -60,7 +60,7 @@ class Migration(migrations.Migration):
             ],
             options={
                 'ordering': ['-id'],
-                'indexes': [models.Index(fields=['project', '-id'], name='flip_ledger'), models.Index(fields=['project', 'at'], include=('unit', 'from_stage', 'to_stage'), name='flip_stage_history')],
+                'indexes': [models.Index(fields=['project', '-id'], name='flip_ledger'), models.Index(condition=models.Q(('from_stage', models.F('to_stage')), _negated=True), fields=['project', 'at'], include=('unit', 'from_stage', 'to_stage'), name='flip_stage_history')],
                 'constraints': [models.UniqueConstraint(fields=('unit', 'unit_version'), name='one_flip_per_unit_version')],
             },
         ),

@@ -1,0 +1,31 @@
+"""Database work of the data plane server: Django's ORM on a few threads, beside the event loop."""
+
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from functools import lru_cache
+from typing import TypeVar
+
+from django.db import close_old_connections
+
+THREADS = 4
+Found = TypeVar("Found")
+
+
+@lru_cache(maxsize=1)
+def _pool() -> ThreadPoolExecutor:
+    return ThreadPoolExecutor(THREADS, thread_name_prefix="database")
+
+
+async def in_thread(work: Callable[[], Found]) -> Found:
+    """Run a function that talks to the database. Raises what it raises."""
+
+    def job() -> Found:
+        # Connections that a database restart left behind are noticed before they are used.
+        close_old_connections()
+        try:
+            return work()
+        finally:
+            close_old_connections()
+
+    return await asyncio.get_running_loop().run_in_executor(_pool(), job)

@@ -1,0 +1,297 @@
+"""Reports added up into what the tables hold. Pure: knows neither database nor clock.
+
+A batch is folded in steps, each smaller than the one before: tallies into minutes, minutes into hours,
+hours into days, and days into where each unit stands.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from hashlib import blake2b
+from typing import Final, TypeVar
+
+from migrator.core import tally as tallies
+from migrator.core.wire import PAIR_OUTCOMES, WINDOW_SECONDS, Outcome, Report, Sample, Tally, encode
+
+MINUTE, HOUR, DAY = 60, 3_600, 86_400
+FUTURE_S: Final = DAY
+"""A window that begins later than this after now is refused."""
+PAST_S: Final = 7 * DAY
+"""As is one older than this: no spool holds reports for so long."""
+MOST: Final = 100_000_000
+"""What one tally may count. No process meets ten million requests a second."""
+LONGEST_KIND: Final = 200
+FAILED: Final = ("answer", "candidate_error")
+"""Shape and kind under which pairs are grouped whose candidate gave no whole answer: there is nothing to compare."""
+SAMPLES_OF_BATCH: Final = 5
+"""Samples of one unit and cause that one batch stores. Many more would push each other out at once."""
+
+SAMPLE_BYTES: Final = 100_000
+"""A sample larger than this is no example any more."""
+
+Key = TypeVar("Key")
+
+
+@dataclass(frozen=True, slots=True)
+class KnownUnit:
+    """What folding must know of a unit."""
+
+    project_id: int
+    evidence_epoch: int
+    is_field: bool
+    parent_id: int | None
+
+
+@dataclass(slots=True)
+class Sum:
+    """Counters of one unit that are being added up. Sketches are sets here and cut when they are packed."""
+
+    outcomes: dict[Outcome, int] = field(default_factory=dict)
+    served_candidate: int = 0
+    legacy_latency: dict[int, int] = field(default_factory=dict)
+    candidate_latency: dict[int, int] = field(default_factory=dict)
+    subjects: set[int] = field(default_factory=set)
+    mismatching_subjects: set[int] = field(default_factory=set)
+
+    def add(self, other: "Sum | Tally") -> None:
+        add_counts(self.outcomes, other.outcomes)
+        self.served_candidate += other.served_candidate
+        add_counts(self.legacy_latency, other.legacy_latency)
+        add_counts(self.candidate_latency, other.candidate_latency)
+        self.subjects.update(other.subjects)
+        self.mismatching_subjects.update(other.mismatching_subjects)
+
+    @property
+    def received(self) -> int:
+        return sum(self.outcomes.values())
+
+
+@dataclass(slots=True)
+class Course:
+    """One unit's epoch within a batch: when it was seen. Times are seconds since the epoch."""
+
+    total: Sum = field(default_factory=Sum)
+    first_pair: int | None = None
+    last_pair: int | None = None
+    last_seen: int = 0
+
+    def see(self, window: int, *, paired: bool, now: float) -> None:
+        """Note a window. What a fast clock dates into the future was seen now at the latest."""
+        start, end = min(window, int(now)), min(window + WINDOW_SECONDS, int(now))
+        self.last_seen = max(self.last_seen, end)
+        if paired:
+            self.first_pair = start if self.first_pair is None else min(self.first_pair, start)
+            self.last_pair = max(self.last_pair or 0, end)
+
+
+@dataclass(slots=True)
+class GroupSum:
+    """Pairs of one cause."""
+
+    shape: str
+    kind: str
+    total: int = 0
+    evidence_epoch: int = 0
+    count: int = 0
+    """In that evidence epoch."""
+    first: int = 0
+    last: int = 0
+    hours: dict[int, int] = field(default_factory=dict)
+
+    def add(self, count: int, *, window: int, epoch: int) -> None:
+        self.total += count
+        if epoch > self.evidence_epoch:
+            self.evidence_epoch, self.count = epoch, 0
+        if epoch == self.evidence_epoch:
+            self.count += count
+        self.see(window)
+        hour = floor(window, HOUR)
+        self.hours[hour] = self.hours.get(hour, 0) + count
+
+    def merge(self, other: "GroupSum") -> None:
+        self.total += other.total
+        if other.evidence_epoch > self.evidence_epoch:
+            self.evidence_epoch, self.count = other.evidence_epoch, 0
+        if other.evidence_epoch == self.evidence_epoch:
+            self.count += other.count
+        self.see(other.first)
+        self.see(other.last)
+        add_counts(self.hours, other.hours)
+
+    def see(self, second: int) -> None:
+        self.first = min(self.first or second, second)
+        self.last = max(self.last, second)
+
+
+@dataclass(frozen=True, slots=True)
+class Kept:
+    """A sample on its way into the table."""
+
+    unit: int
+    alike: str
+    at: float
+    outcome: Outcome
+    payload: str
+    causes: tuple[str, ...]
+
+
+@dataclass(slots=True)
+class Fate:
+    """What became of the observations of one report."""
+
+    committed: int = 0
+    stray: int = 0
+    refused: int = 0
+
+
+@dataclass(slots=True)
+class Batch:
+    """Everything that a batch of reports adds."""
+
+    minutes: dict[tuple[int, int, int], Sum] = field(default_factory=dict)
+    """(unit, window start, evidence epoch), as in the other two."""
+    courses: dict[tuple[int, int], Course] = field(default_factory=dict)
+    """(unit, evidence epoch)."""
+    traffic: dict[tuple[int, int], list[int]] = field(default_factory=dict)
+    """(project, minute) -> requests received, of those answered by the candidate."""
+    groups: dict[tuple[int, str], GroupSum] = field(default_factory=dict)
+    """(unit, cause)."""
+    samples: dict[tuple[int, str], Kept] = field(default_factory=dict)
+    observed: dict[tuple[int, str, str], int] = field(default_factory=dict)
+    """(project, service, `METHOD /template`) -> requests."""
+    sampled: dict[tuple[int, tuple[str, ...]], int] = field(default_factory=dict)
+
+
+def fold(batch: Batch, report: Report, *, project_id: int, units: Mapping[int, KnownUnit], now: float) -> Fate:
+    """Add one report to the batch. What it says of units that are not its project's is not believed."""
+    fate = Fate()
+    windows = {(tally.unit, tally.window) for tally in report.tallies}
+    for tally in report.tallies:
+        unit = units.get(tally.unit)
+        # A field's tally is another view of its endpoint's requests: they are counted once.
+        echo = unit is not None and (unit.parent_id, tally.window) in windows
+        weight = 0 if echo else min(tally.received, MOST)
+        if unit is None or unit.project_id != project_id:
+            fate.stray += weight
+        elif not believable(tally, unit, now):
+            fate.refused += weight
+        else:
+            fate.committed += weight
+            _add_tally(batch, tally, unit, now)
+    for sample in report.samples:
+        unit = units.get(sample.unit)
+        if unit is not None and unit.project_id == project_id and sample.evidence_epoch <= unit.evidence_epoch:
+            _keep(batch, sample, now)
+    for seen in report.observed:
+        key = (project_id, seen.service, storable(f"{seen.method} {seen.template}"))
+        batch.observed[key] = min(batch.observed.get(key, 0) + seen.count, MOST)
+    return fate
+
+
+def believable(tally: Tally, unit: KnownUnit, now: float) -> bool:
+    """Whether a tally can be true: its window, its epoch, its counts, its histograms and sketches."""
+    histograms = (tally.legacy_latency, tally.candidate_latency)
+    sketches = (tally.subjects, tally.mismatching_subjects)
+    counts = (tally.served_candidate, *tally.outcomes.values(), *(path.count for path in tally.paths))
+    return (
+        now - PAST_S <= tally.window <= now + FUTURE_S
+        and tally.evidence_epoch <= unit.evidence_epoch
+        and max(counts) <= MOST
+        and tally.served_candidate <= tally.received
+        and all(count <= tally.received for histogram in histograms for count in histogram.values())
+        and all(0 <= bucket <= tallies.bucket_of_greatest for histogram in histograms for bucket in histogram)
+        and all(len(sketch) <= tallies.SKETCH_SIZE for sketch in sketches)
+        and all(0 <= number < 2**64 for sketch in sketches for number in sketch)
+    )
+
+
+def roll_up(sums: Mapping[tuple[int, int, int], Sum], seconds: int) -> dict[tuple[int, int, int], Sum]:
+    """Windows laid together into longer ones."""
+    longer: dict[tuple[int, int, int], Sum] = {}
+    for (unit, start, epoch), part in sums.items():
+        key = (unit, floor(start, seconds), epoch)
+        longer.setdefault(key, Sum()).add(part)
+    return longer
+
+
+def add_counts(total: dict[Key, int], more: Mapping[Key, int]) -> None:
+    for key, count in more.items():
+        total[key] = total.get(key, 0) + count
+
+
+def floor(second: int, seconds: int) -> int:
+    return second - second % seconds
+
+
+def cause_of(shape: str, kind: str) -> str:
+    """What tells one mismatch group from another, short enough for an index."""
+    return digest(shape, kind)
+
+
+def digest(*parts: str) -> str:
+    """32 hexadecimal digits that stand for these texts in this order."""
+    whole = "\x1f".join(parts).encode("utf-8", "surrogatepass")
+    return blake2b(whole, digest_size=16).hexdigest()
+
+
+def storable(text: str) -> str:
+    """PostgreSQL has no NUL in text: it is written as JSON would."""
+    return text.replace("\x00", "\\u0000")
+
+
+def _add_tally(batch: Batch, tally: Tally, unit: KnownUnit, now: float) -> None:
+    minute = floor(tally.window, MINUTE)
+    batch.minutes.setdefault((tally.unit, minute, tally.evidence_epoch), Sum()).add(tally)
+    course = batch.courses.setdefault((tally.unit, tally.evidence_epoch), Course())
+    course.see(tally.window, paired=any(map(tally.outcomes.get, PAIR_OUTCOMES)), now=now)
+    if not unit.is_field:
+        traffic = batch.traffic.setdefault((unit.project_id, minute), [0, 0])
+        traffic[0] += tally.received
+        traffic[1] += tally.served_candidate
+        failed = tally.outcomes.get(Outcome.CANDIDATE_ERROR, 0)
+        if failed:
+            _group(batch, tally.unit, *FAILED).add(failed, window=tally.window, epoch=tally.evidence_epoch)
+    for path in tally.paths:
+        group = _group(batch, tally.unit, *place(path.shape, path.kind))
+        group.add(path.count, window=tally.window, epoch=tally.evidence_epoch)
+
+
+def _group(batch: Batch, unit: int, shape: str, kind: str) -> GroupSum:
+    key = (unit, cause_of(shape, kind))
+    group = batch.groups.get(key)
+    if group is None:
+        group = batch.groups[key] = GroupSum(shape, kind)
+    return group
+
+
+def _keep(batch: Batch, sample: Sample, now: float) -> None:
+    """Keep a sample for the groups that it illustrates. One that illustrates nothing is shown to nobody."""
+    places = places_of(sample)
+    causes = tuple(sorted(cause_of(*each) for each in places))
+    seen = batch.sampled[sample.unit, causes] = batch.sampled.get((sample.unit, causes), 0) + 1
+    payload = encode(sample)
+    if not places or seen > SAMPLES_OF_BATCH or len(payload) > SAMPLE_BYTES:
+        return
+    at = min(max(sample.at, now - PAST_S), now)
+    for each in places:
+        _group(batch, sample.unit, *each).see(int(at))
+    kept = Kept(sample.unit, alike(sample), at, sample.outcome, payload.decode(), causes)
+    batch.samples[kept.unit, kept.alike] = kept
+
+
+def alike(sample: Sample) -> str:
+    """Equal for samples of which one is enough: the same request with the same differences."""
+    findings = (f"{each.path}\x1e{each.kind}\x1e{each.control}\x1e{each.candidate}" for each in sample.findings)
+    statuses = f"{sample.legacy_status} {sample.candidate_status}"
+    return digest(sample.outcome, sample.method, sample.path, statuses, str(sample.error), *findings)
+
+
+def places_of(sample: Sample) -> set[tuple[str, str]]:
+    """Shape and kind of the mismatch groups that a sample illustrates."""
+    if sample.outcome is Outcome.CANDIDATE_ERROR:
+        return {FAILED}
+    return {place(finding.shape, finding.kind) for finding in sample.findings}
+
+
+def place(shape: str, kind: str) -> tuple[str, str]:
+    """Shape and kind as a mismatch group stores them."""
+    return storable(shape), storable(kind)[:LONGEST_KIND]

@@ -1,0 +1,42 @@
+"""How long what was observed is kept. Days are kept for ever."""
+
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.db import connection
+
+from migrator.observations.models import (
+    Arrival,
+    DeadLetter,
+    GroupCount,
+    KeptSample,
+    ReportSource,
+    Resolution,
+    Rollup,
+    Traffic,
+)
+
+KEEP: Final = {Resolution.MINUTE: timedelta(days=2), Resolution.HOUR: timedelta(days=35)}
+KEEP_SAMPLES: Final = timedelta(days=14)
+KEEP_SOURCES: Final = timedelta(days=9)
+"""Longer than any window that is still accepted: a report of a forgotten run cannot be counted twice."""
+KEEP_DEAD_LETTERS: Final = timedelta(days=30)
+
+
+def retain(*, now: datetime) -> int:
+    """Delete what is older than it is kept. Returns the number of rows. Repeating it is harmless."""
+    deleted = 0
+    for resolution, age in KEEP.items():
+        for table in (Rollup, Traffic, Arrival):
+            deleted += _delete(table._meta.db_table, "resolution = %s AND window_start < %s", resolution, now - age)
+    deleted += _delete(GroupCount._meta.db_table, "window_start < %s", now - KEEP[Resolution.HOUR])
+    deleted += KeptSample.objects.filter(at__lt=now - KEEP_SAMPLES).delete()[0]
+    deleted += _delete(ReportSource._meta.db_table, "last_at < %s", now - KEEP_SOURCES)
+    deleted += _delete(DeadLetter._meta.db_table, "at < %s", now - KEEP_DEAD_LETTERS)
+    return deleted
+
+
+def _delete(table: str, condition: str, *values: int | datetime) -> int:
+    with connection.cursor() as cursor:
+        cursor.execute(f"DELETE FROM {table} WHERE {condition}", values)  # noqa: S608 - our own names
+        return int(cursor.rowcount)

@@ -1,0 +1,170 @@
+"""A folded batch into the tables of one shard.
+
+Rows that carry a shard have one writer, the holder of the shard's lock: they are read, added to in
+memory and written whole. Rows that shards share are added to by the database.
+"""
+
+from collections.abc import Callable, Iterable, Mapping
+from datetime import UTC, datetime
+from typing import Any
+
+import msgspec
+from django.db import connection
+
+from migrator.core import tally
+from migrator.core.wire import Outcome
+from migrator.observations.folding import DAY, HOUR, MINUTE, Batch, Course, Sum, floor, roll_up
+from migrator.observations.models import Arrival, Rollup, Standing, Traffic
+from migrator.observations.upsert import Target, upsert
+
+_COUNTS = (*map(str, Outcome), "served_candidate")
+_COUNTERS = (*_COUNTS, "legacy_latency", "candidate_latency", "subjects", "mismatching_subjects")
+_ROLLUP = Target(
+    table=Rollup._meta.db_table,
+    key=("unit_id", "resolution", "window_start", "evidence_epoch", "shard"),
+    replaced=_COUNTERS,
+)
+_STANDING = Target(
+    table=Standing._meta.db_table,
+    key=("unit_id", "shard"),
+    replaced=("evidence_epoch", "first_at", "last_at", "last_seen_at", *_COUNTERS),
+)
+_TRAFFIC = Target(
+    table=Traffic._meta.db_table,
+    key=("project_id", "resolution", "window_start", "shard"),
+    added=("received", "served_candidate"),
+)
+ARRIVED = ("sent", "dropped", "committed", "stray", "refused", "passed")
+_ARRIVAL = Target(table=Arrival._meta.db_table, key=_TRAFFIC.key, added=ARRIVED)
+
+_histogram: Callable[[str], dict[int, int]] = msgspec.json.Decoder(dict[int, int], strict=False).decode
+
+RollupKey = tuple[int, int, int, int]
+"""Unit, resolution, window start in seconds since the epoch, evidence epoch."""
+
+
+def write_rollups(batch: Batch, *, shard: int) -> None:
+    """Add the batch's windows to the shard's rollups, in all three resolutions."""
+    hours = roll_up(batch.minutes, HOUR)
+    new: dict[RollupKey, Sum] = {}
+    for resolution, sums in ((MINUTE, batch.minutes), (HOUR, hours), (DAY, roll_up(hours, DAY))):
+        for (unit, start, epoch), total in sums.items():
+            new[unit, resolution, start, epoch] = total
+    known = _existing_rollups(new, shard=shard)
+    rows = []
+    for key, total in new.items():
+        whole = known.get(key, total)
+        if whole is not total:
+            whole.add(total)
+        unit, resolution, start, epoch = key
+        counters = _packed(whole, with_callers=resolution != MINUTE)
+        rows.append((unit, resolution, moment(start), epoch, shard, *counters))
+    upsert(_ROLLUP, rows)
+
+
+def write_standings(batch: Batch, *, shard: int) -> None:
+    """Add the newest epoch of each unit in the batch to where it stands. Earlier ones leave only `last_seen_at`."""
+    newest: dict[int, tuple[int, Course]] = {}
+    for (unit, epoch), course in batch.courses.items():
+        seen = max(course.last_seen, newest[unit][1].last_seen if unit in newest else 0)
+        if unit not in newest or epoch > newest[unit][0]:
+            newest[unit] = (epoch, course)
+        newest[unit][1].last_seen = seen
+    for (unit, _, epoch), total in roll_up(batch.minutes, DAY).items():
+        if newest[unit][0] == epoch:
+            newest[unit][1].total.add(total)
+    known = _existing_standings(newest, shard=shard)
+    upsert(_STANDING, [_standing(unit, shard, *newest[unit], known.get(unit)) for unit in newest])
+
+
+def write_traffic(batch: Batch, *, shard: int) -> None:
+    """Add the batch's requests to the projects' traffic."""
+    totals: dict[tuple[int, int, int], list[int]] = {}
+    for (project_id, minute), counts in batch.traffic.items():
+        for resolution in (MINUTE, HOUR, DAY):
+            total = totals.setdefault((project_id, resolution, floor(minute, resolution)), [0, 0])
+            total[0] += counts[0]
+            total[1] += counts[1]
+    upsert(_TRAFFIC, [(project, length, moment(start), shard, *n) for (project, length, start), n in totals.items()])
+
+
+def write_arrivals(arrived: Mapping[int, Iterable[int]], *, shard: int, now: datetime) -> None:
+    """Add what arrived just now, per project in the order of ARRIVED."""
+    second = int(now.timestamp())
+    rows = [
+        (project_id, resolution, moment(floor(second, resolution)), shard, *counts)
+        for project_id, counts in arrived.items()
+        for resolution in (MINUTE, HOUR, DAY)
+    ]
+    upsert(_ARRIVAL, rows)
+
+
+def moment(second: float) -> datetime:
+    return datetime.fromtimestamp(second, tz=UTC)
+
+
+def _existing_rollups(keys: Iterable[RollupKey], *, shard: int) -> dict[RollupKey, Sum]:
+    units, resolutions, starts, epochs = zip(*keys, strict=True)
+    columns = ", ".join(f"r.{name}" for name in ("unit_id", "resolution", "window_start", "evidence_epoch", *_COUNTERS))
+    query = f"""
+        SELECT {columns} FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[], %s::int[])
+            AS k(unit_id, resolution, window_start, evidence_epoch)
+        JOIN {_ROLLUP.table} r USING (unit_id, resolution, window_start, evidence_epoch) WHERE r.shard = %s
+    """  # noqa: S608 - our own names
+    with connection.cursor() as cursor:
+        cursor.execute(
+            query, [list(units), list(resolutions), [moment(start) for start in starts], list(epochs), shard]
+        )
+        return {(row[0], row[1], int(row[2].timestamp()), row[3]): _unpacked(row[4:]) for row in cursor.fetchall()}
+
+
+def _existing_standings(units: Iterable[int], *, shard: int) -> dict[int, tuple[Any, ...]]:
+    columns = ", ".join(("unit_id", *_STANDING.replaced))
+    query = f"SELECT {columns} FROM {_STANDING.table} WHERE unit_id = ANY(%s) AND shard = %s"  # noqa: S608
+    with connection.cursor() as cursor:
+        cursor.execute(query, [list(units), shard])
+        return {row[0]: row[1:] for row in cursor.fetchall()}
+
+
+def _standing(unit: int, shard: int, epoch: int, course: Course, known: tuple[Any, ...] | None) -> tuple[Any, ...]:
+    """The row after the batch. `known` is the row before, in the order of `_STANDING.replaced`."""
+    first, last, seen = _moment(course.first_pair), _moment(course.last_pair), moment(course.last_seen)
+    total = course.total
+    if known is not None:
+        known_epoch, known_first, known_last, known_seen, *counters = known
+        seen = max(seen, known_seen)
+        if known_epoch > epoch:
+            return (unit, shard, known_epoch, known_first, known_last, seen, *counters)
+        if known_epoch == epoch:
+            total.add(_unpacked(counters))
+            first = min(filter(None, (first, known_first)), default=None)
+            last = max(filter(None, (last, known_last)), default=None)
+    return (unit, shard, epoch, first, last, seen, *_packed(total))
+
+
+def _moment(second: int | None) -> datetime | None:
+    return None if second is None else moment(second)
+
+
+def _packed(total: Sum, *, with_callers: bool = True) -> tuple[Any, ...]:
+    """Counters in the order of `_COUNTERS`."""
+    return (
+        *(total.outcomes.get(outcome, 0) for outcome in Outcome),
+        total.served_candidate,
+        msgspec.json.encode(total.legacy_latency).decode(),
+        msgspec.json.encode(total.candidate_latency).decode(),
+        tally.pack_sketch(tally.smallest(total.subjects)) if with_callers else b"",
+        tally.pack_sketch(tally.smallest(total.mismatching_subjects)) if with_callers else b"",
+    )
+
+
+def _unpacked(row: Iterable[Any]) -> Sum:
+    *counts, served, legacy, candidate, subjects, mismatching = row
+    return Sum(
+        outcomes=dict(zip(Outcome, counts, strict=True)),
+        served_candidate=served,
+        legacy_latency=_histogram(legacy),
+        candidate_latency=_histogram(candidate),
+        subjects=set(tally.unpack_sketch(subjects)),
+        mismatching_subjects=set(tally.unpack_sketch(mismatching)),
+    )
