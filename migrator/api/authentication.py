@@ -1,0 +1,68 @@
+"""Who calls: a program with a bearer token, or a person with a session."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+from django.db.models import Q
+from django.utils import timezone
+from rest_framework.authentication import BaseAuthentication, get_authorization_header
+from rest_framework.authentication import SessionAuthentication as DjangoSession
+from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
+from rest_framework.request import Request
+
+from migrator.access.models import Scope, Token
+from migrator.access.tokens import find_token
+
+SCHEME = "Bearer"
+USE_IS_NOTED_EVERY = timedelta(minutes=1)
+
+
+@dataclass(frozen=True, slots=True)
+class Program:
+    """Whoever holds a token. Stands where Django expects a user."""
+
+    token: Token
+    is_authenticated: bool = True
+    is_active: bool = True
+    is_superuser: bool = False
+    pk: None = None
+
+    def get_username(self) -> str:
+        return f"token {self.token.name}"
+
+
+class TokenAuthentication(BaseAuthentication):
+    """`Authorization: Bearer mig_…`. A token that is wrong is refused, also where a session would do."""
+
+    def authenticate(self, request: Request) -> tuple[Program, Token] | None:
+        parts = get_authorization_header(request).split()
+        if not parts or parts[0].lower() != SCHEME.lower().encode():
+            return None
+        if len(parts) != 2:
+            raise AuthenticationFailed("Write the header like this: Authorization: Bearer TOKEN.")
+        token = find_token(secret=parts[1].decode("latin-1"), now=timezone.now())
+        if token is None:
+            raise AuthenticationFailed("This token is unknown, expired or revoked. Make one with `create_token`.")
+        if token.scope == Scope.INGEST:
+            raise PermissionDenied("A token of scope ingest opens /dataplane/ and /ofrep/ only, not the REST API.")
+        note_use(token)
+        return Program(token), token
+
+    def authenticate_header(self, request: Request) -> str:
+        return f'{SCHEME} realm="migrator"'
+
+
+def note_use(token: Token) -> None:
+    """Remember that a token was used, at most once a minute: reads must not cost a write each."""
+    now = timezone.now()
+    due = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USE_IS_NOTED_EVERY)
+    if token.last_used_at is None or token.last_used_at < now - USE_IS_NOTED_EVERY:
+        Token.objects.filter(due, pk=token.pk).update(last_used_at=now)
+
+
+class SessionAuthentication(DjangoSession):
+    """The session of the pages. Writes need the CSRF token, as in every form."""
+
+    def authenticate_header(self, request: Request) -> Any:
+        return f'{SCHEME} realm="migrator"'

@@ -1,0 +1,58 @@
+"""Filters of lists, as query parameters."""
+
+from typing import Any
+
+import django_filters
+from django.db.models import QuerySet
+from django_filters.rest_framework import FilterSet
+
+from migrator.core.stages import Operation, Stage
+from migrator.inventory.models import Kind, Unit
+from migrator.rollout.models import Flip
+
+
+def one_of(values: Any, **options: Any) -> django_filters.ChoiceFilter:
+    """A filter that answers an unknown value with the known ones."""
+    known = [str(value) for value in values]
+    words = {"invalid_choice": f"'%(value)s' is not known here. Known: {', '.join(known)}."}
+    return django_filters.ChoiceFilter(choices=[(value, value) for value in known], error_messages=words, **options)
+
+
+class UnitFilter(FilterSet):  # type: ignore[misc]
+    """Units by what people look for."""
+
+    search = django_filters.CharFilter(field_name="key", lookup_expr="icontains", label="Part of the key.")
+    kind = one_of(Kind.values)
+    stage = one_of(Stage)
+    operation = one_of(Operation)
+    service = django_filters.CharFilter(field_name="service__name", label="A service's name.")
+    team = django_filters.CharFilter(field_name="team__name", label="A team's name.")
+    parent = django_filters.NumberFilter(field_name="parent_id", label="Id of the endpoint whose fields are wanted.")
+    gone = django_filters.BooleanFilter(method="filter_gone", label="Units that are tracked no longer.")
+
+    class Meta:
+        model = Unit
+        fields: tuple[str, ...] = ()
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Only tracked units, unless asked otherwise."""
+        found: QuerySet[Any] = super().filter_queryset(queryset)
+        return found.filter(gone_at__isnull=True) if self.form.cleaned_data.get("gone") is None else found
+
+    def filter_gone(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        return queryset.filter(gone_at__isnull=not value)
+
+
+class FlipFilter(FilterSet):  # type: ignore[misc]
+    """The ledger by unit, actor, direction and time."""
+
+    unit = django_filters.NumberFilter(field_name="unit_id", label="Id of a unit.")
+    actor = django_filters.CharFilter(label="Exactly as the ledger shows it.")
+    stage = one_of(Stage, field_name="to_stage", label="Where the flip led.")
+    direction = one_of(["forward", "sideways", "back"])
+    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
+    until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+
+    class Meta:
+        model = Flip
+        fields: tuple[str, ...] = ()

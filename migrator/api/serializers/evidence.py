@@ -1,0 +1,203 @@
+"""What was observed of a unit, as JSON. Rates and shares are fractions, latencies milliseconds."""
+
+from dataclasses import asdict
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from rest_framework import serializers
+
+from migrator.api.schema import GateSerializer
+from migrator.core.gate import Evidence, Word
+from migrator.core.wire import Outcome, Side
+from migrator.gates.queries import Judgement
+from migrator.inventory.models import Unit
+from migrator.observations.queries import GroupFigures, Metric
+
+Json = dict[str, Any]
+EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
+USUAL_SPAN = timedelta(days=1)
+LONGEST_STEP_S = 30 * 86_400
+
+
+class SpanQuerySerializer(serializers.Serializer[Any]):
+    """A time, from one moment until before another."""
+
+    to = serializers.DateTimeField(required=False, help_text="RFC 3339; now where it is left out.")
+
+    def get_fields(self) -> Json:
+        # `from` is a word of Python, so it cannot be declared like the others.
+        since = serializers.DateTimeField(required=False, help_text="RFC 3339.")
+        return {"from": since, **super().get_fields()}
+
+    def validate(self, attrs: Json) -> Json:
+        for name, moment in attrs.items():
+            if isinstance(moment, datetime) and not EARLIEST <= moment <= LATEST:
+                raise serializers.ValidationError({name: f"{name} lies between the years 2000 and 2100."})
+        if "from" in attrs and "to" in attrs and attrs["from"] >= attrs["to"]:
+            raise serializers.ValidationError({"from": "from lies before to."})
+        return attrs
+
+    def span(self, *, now: datetime) -> tuple[datetime, datetime] | None:
+        """The time asked for; None where nothing was."""
+        asked = self.validated_data
+        if not {"from", "to"} & set(asked):
+            return None
+        end = asked.get("to", now)
+        return asked.get("from", end - USUAL_SPAN), end
+
+
+class SeriesQuerySerializer(SpanQuerySerializer):
+    """Which figure, and in what steps."""
+
+    metric = serializers.ChoiceField(choices=[metric.value for metric in Metric])
+    step = serializers.IntegerField(
+        required=False, min_value=60, max_value=LONGEST_STEP_S, help_text="Seconds; fitted to the time if left out."
+    )
+
+
+class PointSerializer(serializers.Serializer[Any]):
+    """One step. A value is null where nothing was seen: that is not zero."""
+
+    at = serializers.DateTimeField(help_text="Where the step begins.")
+    value = serializers.FloatField(allow_null=True)
+    samples = serializers.IntegerField(help_text="Requests or pairs that the value rests on.")
+
+
+class SeriesSerializer(serializers.Serializer[Any]):
+    """A figure over time. Rates and shares are fractions, latencies milliseconds."""
+
+    unit = serializers.IntegerField()
+    metric = serializers.CharField()
+    step = serializers.IntegerField(help_text="Seconds.")
+    points = PointSerializer(many=True)
+
+
+class FindingSerializer(serializers.Serializer[Any]):
+    """One difference. Values are tokens unless their path is allowed to be shown."""
+
+    path = serializers.CharField()
+    shape = serializers.CharField()
+    kind = serializers.CharField()
+    control = serializers.CharField(allow_null=True)
+    candidate = serializers.CharField(allow_null=True)
+
+
+class SampleSerializer(serializers.Serializer[Any]):
+    """A kept example of a pair that differed or failed."""
+
+    id = serializers.IntegerField()
+    at = serializers.DateTimeField()
+    outcome = serializers.ChoiceField(choices=[outcome.value for outcome in Outcome])
+    served = serializers.ChoiceField(choices=[side.value for side in Side])
+    method = serializers.CharField()
+    path = serializers.CharField()
+    legacy_status = serializers.IntegerField(allow_null=True)
+    candidate_status = serializers.IntegerField(allow_null=True)
+    legacy_bytes = serializers.IntegerField(allow_null=True)
+    candidate_bytes = serializers.IntegerField(allow_null=True)
+    legacy_ms = serializers.FloatField(allow_null=True)
+    candidate_ms = serializers.FloatField(allow_null=True)
+    error = serializers.CharField(allow_null=True)
+    findings = FindingSerializer(many=True)
+    truncated = serializers.BooleanField(help_text="More differences were found than a sample keeps.")
+
+
+class MismatchGroupSerializer(serializers.Serializer[Any]):
+    """Differences of one cause."""
+
+    id = serializers.IntegerField()
+    path = serializers.CharField(help_text="With its indexes left open: `$.items[*].price`.")
+    kind = serializers.CharField()
+    count = serializers.IntegerField(help_text="Pairs of the present evidence that differ like this.")
+    total = serializers.IntegerField(help_text="Pairs that ever did.")
+    share = serializers.FloatField(allow_null=True, help_text="Of the present evidence's pairs.")
+    first_seen = serializers.DateTimeField()
+    last_seen = serializers.DateTimeField()
+    status = serializers.CharField()
+    samples = SampleSerializer(many=True)
+
+
+class MismatchesSerializer(serializers.Serializer[Any]):
+    """Mismatch groups, those of the present evidence first, the most frequent first."""
+
+    next = serializers.URLField(allow_null=True)
+    previous = serializers.URLField(allow_null=True)
+    results = MismatchGroupSerializer(many=True)
+
+
+def group_json(group: GroupFigures) -> Json:
+    """A mismatch group as MismatchGroupSerializer describes it."""
+    samples = [asdict(kept.sample) | {"id": kept.id, "at": kept.at} for kept in group.samples]
+    named = {name: getattr(group, name) for name in ("id", "path", "kind", "count", "total", "share", "status")}
+    return named | {"first_seen": group.first_seen_at, "last_seen": group.last_seen_at, "samples": samples}
+
+
+class LatencySerializer(serializers.Serializer[Any]):
+    """Quantiles of one side in milliseconds; null where nothing was measured."""
+
+    p50 = serializers.FloatField(allow_null=True)
+    p90 = serializers.FloatField(allow_null=True)
+    p99 = serializers.FloatField(allow_null=True)
+
+
+class EvidenceSerializer(serializers.Serializer[Any]):
+    """Evidence of one unit and what it amounts to."""
+
+    unit = serializers.IntegerField()
+    evidence_epoch = serializers.IntegerField(help_text="Counts up when evidence starts afresh.")
+    since = serializers.DateTimeField(allow_null=True, help_text="When it last started afresh.")
+    first_at = serializers.DateTimeField(allow_null=True, help_text="Oldest pair.")
+    last_at = serializers.DateTimeField(allow_null=True, help_text="Newest pair.")
+    received = serializers.IntegerField(help_text="Requests that data planes saw.")
+    outcomes = serializers.DictField(
+        child=serializers.IntegerField(), help_text=f"Counts of {', '.join(Outcome)}; together `received`."
+    )
+    pairs = serializers.IntegerField(help_text="Comparisons that say something about the candidate.")
+    mismatches = serializers.IntegerField(help_text="Of those, how many count against it.")
+    independent_pairs = serializers.IntegerField(help_text="Pairs where a caller that repeats counts once.")
+    independent_mismatches = serializers.IntegerField()
+    mismatch_rate = serializers.FloatField(allow_null=True)
+    bound = serializers.FloatField(allow_null=True, help_text="What the true rate does not exceed.")
+    completeness = serializers.FloatField(allow_null=True, help_text="Observations counted, of those made.")
+    served_candidate = serializers.IntegerField(help_text="Requests that the candidate answered.")
+    legacy_latency = LatencySerializer()
+    candidate_latency = LatencySerializer()
+    verdict = serializers.ChoiceField(
+        choices=[word.value for word in Word], help_text="Of the present evidence, whatever time was asked for."
+    )
+    verdict_reason = serializers.CharField()
+    pairs_missing = serializers.IntegerField(allow_null=True, help_text="Clean independent pairs still needed.")
+    gates = GateSerializer(many=True)
+
+
+def moment(at: float | None) -> datetime | None:
+    """Seconds since the epoch as a time in UTC."""
+    return None if at is None else datetime.fromtimestamp(at, tz=UTC)
+
+
+def evidence_json(unit: Unit, judgement: Judgement, evidence: Evidence) -> Json:
+    """Evidence, of the present epoch or a part of it, beside the judgement, as EvidenceSerializer describes it."""
+    verdict = judgement.verdict
+    return {
+        "unit": unit.pk,
+        "evidence_epoch": unit.evidence_epoch,
+        "since": unit.evidence_since,
+        "first_at": moment(evidence.first_at),
+        "last_at": moment(evidence.last_at),
+        "received": evidence.received,
+        "outcomes": {outcome.value: evidence.outcomes.get(outcome, 0) for outcome in Outcome},
+        "pairs": evidence.pairs,
+        "mismatches": evidence.bad,
+        "independent_pairs": evidence.independent_pairs,
+        "independent_mismatches": evidence.independent_bad,
+        "mismatch_rate": evidence.mismatch_rate,
+        "bound": evidence.upper_bound(alpha=judgement.policy.alpha),
+        "completeness": evidence.completeness,
+        "served_candidate": evidence.served_candidate,
+        "legacy_latency": evidence.legacy_latency,
+        "candidate_latency": evidence.candidate_latency,
+        "verdict": verdict.word,
+        "verdict_reason": verdict.reason,
+        "pairs_missing": verdict.pairs_missing,
+        "gates": verdict.gates,
+    }

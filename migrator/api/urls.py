@@ -1,0 +1,48 @@
+"""Every address of the REST API, below /api/."""
+
+from django.contrib.auth.decorators import login_required
+from django.urls import URLPattern, URLResolver, include, path, re_path
+from drf_spectacular.views import SpectacularAPIView
+
+from migrator.api.views import dataplanes, evidence, flips, imports, planning, projects, units
+from migrator.api.views.documents import Docs, Nowhere
+
+in_project = [
+    path("", projects.OneProject.as_view()),
+    path("services/", projects.Services.as_view()),
+    path("services/<int:pk>/", projects.OneService.as_view()),
+    path("teams/", projects.Teams.as_view()),
+    path("deploys/", projects.Deploys.as_view()),
+    path("import/", imports.Import.as_view()),
+    path("units/", units.Units.as_view()),
+    path("rollback/", flips.RollBackProject.as_view()),
+    path("flips/", flips.Ledger.as_view()),
+    path("burndown/", planning.Burndown.as_view()),
+    path("data-planes/", dataplanes.DataPlanes.as_view()),
+    path("observed/", dataplanes.Observed.as_view()),
+    path("observed/<int:pk>/track/", dataplanes.TrackObserved.as_view()),
+    path("observed/<int:pk>/dismiss/", dataplanes.DismissObserved.as_view()),
+]
+
+of_unit = [
+    path("", units.OneUnit.as_view()),
+    path("flip/", flips.FlipUnit.as_view()),
+    path("rollback/", flips.RollBackUnit.as_view()),
+    path("evidence/", evidence.UnitEvidence.as_view()),
+    path("series/", evidence.UnitSeries.as_view()),
+    path("mismatches/", evidence.UnitMismatches.as_view()),
+]
+
+v1: list[URLPattern | URLResolver] = [
+    path("projects/", projects.Projects.as_view()),
+    path("projects/<slug:slug>/", include(in_project)),
+    path("units/<int:pk>/", include(of_unit)),
+]
+
+urlpatterns = [
+    path("v1/", include(v1)),
+    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    # People without a session are sent to sign in; the page itself then reads the schema with it.
+    path("docs/", login_required(Docs.as_view()), name="api-docs"),
+    re_path("", Nowhere.as_view()),
+]

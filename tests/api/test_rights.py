@@ -1,0 +1,153 @@
+"""Every address, every method, every role: a table that fails when an address is not in it."""
+
+import json
+import re
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.urls import URLPattern
+from django.utils import timezone
+
+from migrator.access.models import Role
+from migrator.access.rights import ROLE_OF_SCOPE
+from migrator.access.tokens import create_token
+from migrator.api.urls import v1
+from migrator.inventory.models import ObservedEndpoint, Project, Unit
+
+RANK = {Role.VIEWER: 0, Role.ON_CALL: 1, Role.ENGINEER: 2, Role.ADMIN: 3}
+
+LEAST: dict[tuple[str, str], Role | None] = {
+    # None: not a matter of a role in a project; tests of their own.
+    ("GET", "projects/"): None,
+    ("POST", "projects/"): None,
+    ("GET", "projects/<slug>/"): Role.VIEWER,
+    ("PATCH", "projects/<slug>/"): Role.ADMIN,
+    ("GET", "projects/<slug>/services/"): Role.VIEWER,
+    ("POST", "projects/<slug>/services/"): Role.ENGINEER,
+    ("GET", "projects/<slug>/services/<service>/"): Role.VIEWER,
+    ("PATCH", "projects/<slug>/services/<service>/"): Role.ENGINEER,
+    ("GET", "projects/<slug>/teams/"): Role.VIEWER,
+    ("POST", "projects/<slug>/teams/"): Role.ENGINEER,
+    ("GET", "projects/<slug>/deploys/"): Role.VIEWER,
+    ("POST", "projects/<slug>/deploys/"): Role.ENGINEER,
+    ("POST", "projects/<slug>/import/"): Role.ENGINEER,
+    ("GET", "projects/<slug>/units/"): Role.VIEWER,
+    ("POST", "projects/<slug>/units/"): Role.ENGINEER,
+    ("POST", "projects/<slug>/rollback/"): Role.ON_CALL,
+    ("GET", "projects/<slug>/flips/"): Role.VIEWER,
+    ("GET", "projects/<slug>/burndown/"): Role.VIEWER,
+    ("GET", "projects/<slug>/data-planes/"): Role.VIEWER,
+    ("GET", "projects/<slug>/observed/"): Role.VIEWER,
+    ("POST", "projects/<slug>/observed/<observed>/track/"): Role.ENGINEER,
+    ("POST", "projects/<slug>/observed/<observed>/dismiss/"): Role.ENGINEER,
+    ("GET", "units/<unit>/"): Role.VIEWER,
+    ("PATCH", "units/<unit>/"): Role.ENGINEER,
+    ("POST", "units/<unit>/flip/"): Role.ENGINEER,
+    ("POST", "units/<unit>/rollback/"): Role.ON_CALL,
+    ("GET", "units/<unit>/evidence/"): Role.VIEWER,
+    ("GET", "units/<unit>/series/"): Role.VIEWER,
+    ("GET", "units/<unit>/mismatches/"): Role.VIEWER,
+}
+BODIES = {"units/<unit>/flip/": {"stage": "shadow", "version": 0, "reason": "try"}}
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+IN_PROJECT = [(method, route, least) for (method, route), least in LEAST.items() if least is not None]
+ROLES = ["owner", "engineer", "oncall", "viewer"]
+
+
+def routes(patterns: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
+    """(method, route) of every view below `patterns`, as LEAST spells them."""
+    for pattern in patterns:
+        route = prefix + str(pattern.pattern)
+        if not isinstance(pattern, URLPattern):
+            yield from routes(pattern.url_patterns, route)
+            continue
+        for method in METHODS:
+            if hasattr(pattern.callback.view_class, method.lower()):
+                yield method, spelt(route)
+
+
+def spelt(route: str) -> str:
+    owner = re.search(r"(services|observed|units)/<int:pk>", route)
+    name = {"services": "service", "observed": "observed", "units": "unit"}[owner[1]] if owner else ""
+    return route.replace("<int:pk>", f"<{name}>").replace("<slug:slug>", "<slug>")
+
+
+@pytest.fixture
+def addresses(unit: Unit) -> dict[str, str]:
+    """Something real for each part of a route."""
+    now = timezone.now()
+    offer = ObservedEndpoint.objects.create(
+        project=unit.project, service=unit.service, key="GET /seen", first_seen_at=now, last_seen_at=now
+    )
+    return {"slug": "shop", "service": str(unit.service.pk), "unit": str(unit.pk), "observed": str(offer.pk)}
+
+
+def call(client: Client, method: str, route: str, parts: dict[str, str], **options: Any) -> int:
+    path = re.sub(r"<(\w+)>", lambda found: parts[found[1]], route)
+    data = "" if method == "GET" else json.dumps(BODIES.get(route, {}))
+    kind = "multipart/form-data; boundary=x" if route.endswith("import/") else "application/json"
+    return client.generic(method, f"/api/v1/{path}", data=data, content_type=kind, **options).status_code
+
+
+def test_addresses__of_the_api__are_all_in_the_table() -> None:
+    assert set(routes(v1)) == set(LEAST)
+
+
+@pytest.mark.parametrize(("method", "route"), LEAST)
+def test_address__called_by_nobody__401(addresses: dict[str, str], client: Client, method: str, route: str) -> None:
+    assert call(client, method, route, addresses) == 401
+
+
+@pytest.mark.parametrize(("method", "route", "least"), IN_PROJECT)
+def test_address__called_by_a_stranger__404(
+    addresses: dict[str, str], stranger: User, client: Client, method: str, route: str, least: Role
+) -> None:
+    client.force_login(stranger)
+    assert call(client, method, route, addresses) == 404
+
+
+@pytest.mark.parametrize(("method", "route", "least"), IN_PROJECT)
+def test_address__called_by_people__opens_from_the_least_role_on(
+    addresses: dict[str, str],
+    request: pytest.FixtureRequest,
+    client: Client,
+    method: str,
+    route: str,
+    least: Role,
+) -> None:
+    for name in reversed(ROLES):
+        user = request.getfixturevalue(name)
+        client.force_login(user)
+        status = call(client, method, route, addresses)
+        if RANK[user.memberships.get().role] < RANK[least]:
+            assert status == 403, name
+        else:
+            assert status in (200, 201, 204, 400, 404, 409), name
+            if status == 404:  # an offer is gone once it was taken
+                assert "<observed>" in route
+
+
+@pytest.mark.parametrize(("method", "route", "least"), IN_PROJECT)
+def test_address__called_with_tokens__opens_from_the_least_scope_on(
+    addresses: dict[str, str], project: Project, client: Client, method: str, route: str, least: Role
+) -> None:
+    for scope, role in ROLE_OF_SCOPE.items():
+        token = create_token(name=scope, scope=scope, now=timezone.now(), project=project)
+        status = call(client, method, route, addresses, headers={"Authorization": f"Bearer {token}"})
+        assert (status == 403) == (RANK[role] < RANK[least]), scope
+
+
+@pytest.mark.parametrize(("method", "route"), LEAST)
+def test_address__with_a_method_it_does_not_know__405_as_a_problem(
+    addresses: dict[str, str], owner: User, client: Client, method: str, route: str
+) -> None:
+    client.force_login(owner)
+    path = re.sub(r"<(\w+)>", lambda found: addresses[found[1]], route)
+    for other in METHODS:
+        if (other, route) not in LEAST:
+            answer = client.generic(other, f"/api/v1/{path}", data="{}", content_type="application/json")
+            assert answer.status_code == 405
+            assert answer["Content-Type"] == "application/problem+json"
