@@ -1,0 +1,218 @@
+"""Plain data -> Plotly figures, as dictionaries. No template: the look is ours, and so is every default.
+
+Colours are names of the stylesheet's tokens (`--candidate`, `--legacy/0.15`); the page's script puts in
+the values of the scheme that is on. Nothing is animated, shares and counts start at zero, gaps stay gaps.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils import timezone
+
+from dashboards import words
+from migrator.core.stages import LADDER, Stage
+from migrator.planning.queries import MOVED, BurnUp
+
+Figure = dict[str, Any]
+FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13, "color": "--muted"}
+TICKS = [
+    {"dtickrange": [None, 86_400_000 - 1], "value": "%H:%M\n%-d %b"},
+    {"dtickrange": [86_400_000, "M1"], "value": "%-d %b"},
+    {"dtickrange": ["M1", None], "value": "%b %Y"},
+]
+"""How moments are written under an axis, by the distance between two of them (milliseconds)."""
+TOP_DOWN = tuple(rung.stage for rung in LADDER)
+LABEL = {rung.stage: rung.label for rung in LADDER}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Pin:
+    """Something that happened, on the time axis. Its colour is a token, its address is where a click leads."""
+
+    at: datetime
+    told: str
+    colour: str = "--muted"
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Line:
+    """One measured line. None in `values` is a gap."""
+
+    name: str
+    colour: str
+    values: Sequence[float | None]
+    dash: str = "solid"
+    hover: str = "%{y}"
+
+
+def burn_up(found: BurnUp) -> Figure:
+    """Units per stage, stacked from done upwards to the scope line."""
+    stacked = [_band(found, stage) for stage in reversed(TOP_DOWN)]
+    scope = {
+        "type": "scatter", "mode": "lines", "name": "Scope", "x": _days(found), "y": list(found.scope),
+        "line": {"color": "--ink", "width": 2, "shape": "hv"}, "hovertemplate": "%{y:,} in scope<extra></extra>",
+    }  # fmt: skip
+    labels = _labels_at_end(found, [(stage, found.counts[stage][-1]) for stage in reversed(TOP_DOWN)])
+    return _by_day(found, [*stacked, scope], labels, top=max(found.scope, default=0))
+
+
+def burn_down(found: BurnUp) -> Figure:
+    """Units that legacy still answers, stacked by stage, falling towards the deadline."""
+    waiting = [stage for stage in reversed(TOP_DOWN) if stage not in MOVED]
+    stacked = [_band(found, stage) for stage in waiting]
+    labels = _labels_at_end(found, [(stage, found.counts[stage][-1]) for stage in waiting])
+    left = [scope - moved for scope, moved in zip(found.scope, found.moved, strict=True)]
+    if found.deadline and found.deadline > found.days[-1]:
+        stacked.append({
+            "type": "scatter", "mode": "lines", "name": "Needed", "hoverinfo": "skip",
+            "x": [str(found.days[-1]), str(found.deadline)], "y": [left[-1], 0],
+            "line": {"color": "--ink", "width": 2, "dash": "dot"},
+        })  # fmt: skip
+    return _by_day(found, stacked, labels, top=max(left, default=0))
+
+
+def over_time(
+    moments: Sequence[datetime], lines: Sequence[Line], *, pins: Sequence[Pin] = (), band: Line | None = None,
+    suffix: str = "", least_top: float = 0.0,
+) -> Figure:  # fmt: skip
+    """Lines over one time axis, named at their ends; a band up to `band`; pins along the top."""
+    x = [_clock(moment) for moment in moments]
+    peak = max((value for line in lines for value in line.values if value), default=0.0)
+    # Where little is known a band is wide; what it usually is must be seen, not its widest place.
+    widths = sorted(value for value in band.values if value is not None) if band else []
+    top = max(peak * 1.15, widths[len(widths) // 2] * 1.3 if widths else 0.0, least_top)
+    data = [_plain(x, line) for line in lines]
+    if band:
+        data[:0] = [_bound(x, band)]
+    if pins:
+        data.append(_pins(pins, top))
+    layout = _layout()
+    # Charts under each other share their left edge, so that one moment is in one place.
+    layout["yaxis"] |= {"range": [0, top], "ticksuffix": suffix, "automargin": False}
+    layout["margin"] |= {"l": 64}
+    layout["xaxis"] |= {"type": "date", "range": [x[0], x[-1]]} if x else {"type": "date"}
+    layout["shapes"] = [_upright(_clock(pin.at), pin.colour) for pin in pins]
+    layout["annotations"] = _spread([_name_of(x, line) for line in lines if _last(line.values)], top)
+    return {"data": data, "layout": layout}
+
+
+def _clock(moment: datetime) -> str:
+    """A moment as the reader's clock shows it: Plotly draws what is written and knows no zones."""
+    return timezone.localtime(moment).strftime("%Y-%m-%dT%H:%M:%S")
+
+
+def _plain(x: Sequence[str], line: Line) -> Figure:
+    return {
+        "type": "scatter", "mode": "lines+markers" if len(x) < 40 else "lines", "name": line.name,
+        "x": list(x), "y": list(line.values), "connectgaps": False, "marker": {"size": 4},
+        "line": {"color": line.colour, "width": 2, "dash": line.dash}, "hovertemplate": line.hover + "<extra></extra>",
+    }  # fmt: skip
+
+
+def _bound(x: Sequence[str], band: Line) -> Figure:
+    return {
+        "type": "scatter", "mode": "lines", "name": band.name, "x": list(x), "y": list(band.values),
+        "line": {"width": 0}, "fill": "tozeroy", "fillcolor": f"{band.colour}/0.14", "connectgaps": False,
+        "hovertemplate": band.hover + "<extra></extra>",
+    }  # fmt: skip
+
+
+def _pins(pins: Sequence[Pin], top: float) -> Figure:
+    return {
+        "type": "scatter", "mode": "markers", "name": "Events", "x": [_clock(pin.at) for pin in pins],
+        "y": [top] * len(pins), "text": [pin.told for pin in pins], "meta": {"links": [pin.address for pin in pins]},
+        "marker": {"size": 11, "symbol": "triangle-down", "color": [pin.colour for pin in pins]},
+        "hovertemplate": "%{text}<extra></extra>", "cliponaxis": False,
+    }  # fmt: skip
+
+
+def _band(found: BurnUp, stage: Stage) -> Figure:
+    return {
+        "type": "scatter", "mode": "lines", "name": LABEL[stage], "stackgroup": "stages", "x": _days(found),
+        "y": list(found.counts[stage]), "line": {"width": 0.5, "color": f"--stage-{stage}", "shape": "hv"},
+        "fillcolor": f"--stage-{stage}/{0.25 if stage is Stage.BACKLOG else 0.8}",
+        "hovertemplate": f"{LABEL[stage]} %{{y:,}}<extra></extra>",
+    }  # fmt: skip
+
+
+def _by_day(found: BurnUp, data: list[Figure], labels: list[Figure], *, top: int) -> Figure:
+    layout = _layout(right=120)
+    end = max(found.days[-1], found.deadline or found.days[-1])
+    layout["xaxis"] |= {"type": "date", "range": [str(found.days[0]), str(end)], "hoverformat": "%-d %b %Y"}
+    layout["yaxis"] |= {"range": [0, max(top * 1.08, 1)], "tickformat": ",d"}
+    layout["annotations"] = _spread(labels, max(top * 1.08, 1))
+    if found.deadline and found.deadline >= found.days[0]:
+        layout["shapes"] = [_upright(str(found.deadline), "--act")]
+        layout["annotations"].append({
+            "x": str(found.deadline), "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom",
+            "text": f"Deadline {words.day(found.deadline)}", "showarrow": False,
+            "font": {"color": "--act", "size": 13},
+        })  # fmt: skip
+    return {"data": data, "layout": layout}
+
+
+def _labels_at_end(found: BurnUp, bands: Sequence[tuple[Stage, int]]) -> list[Figure]:
+    """A name in the middle of each band that is thick enough, at its last day."""
+    labels, base = [], 0
+    for stage, count in bands:
+        if count:
+            text = f"{LABEL[stage]} {words.number(count)}"
+            labels.append(_label(str(found.days[-1]), base + count / 2, text, f"--stage-{stage}"))
+        base += count
+    return labels
+
+
+def _label(x: str, y: float, text: str, colour: str) -> Figure:
+    return {
+        "x": x, "y": y, "text": text, "xanchor": "left", "yanchor": "middle", "xshift": 8, "showarrow": False,
+        "font": {"color": "--ink" if "stage" in colour else colour, "size": 13},
+    }  # fmt: skip
+
+
+def _name_of(x: Sequence[str], line: Line) -> Figure:
+    at, value = _last(line.values) or (0, 0.0)
+    return _label(x[at], value, line.name, line.colour)
+
+
+def _last(values: Sequence[float | None]) -> tuple[int, float] | None:
+    """Index and value of the last measurement; None where there is none."""
+    return next(((i, v) for i, v in reversed(list(enumerate(values))) if v is not None), None)
+
+
+def _spread(labels: list[Figure], top: float) -> list[Figure]:
+    """Push labels apart that would be written over each other: at least a line's height between two."""
+    least, below = top * 0.062, -top
+    for label in sorted(labels, key=lambda each: float(each["y"])):
+        label["y"] = below = max(float(label["y"]), below + least)
+    return labels
+
+
+def _upright(x: str, colour: str) -> Figure:
+    return {
+        "type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
+        "line": {"color": f"{colour}", "width": 1, "dash": "dot"},
+    }  # fmt: skip
+
+
+def _days(found: BurnUp) -> list[str]:
+    return [str(day) for day in found.days]
+
+
+def _layout(*, right: int = 96) -> Figure:
+    axis = {"gridcolor": "--line", "zeroline": False, "fixedrange": True, "automargin": True, "ticks": ""}
+    return {
+        "font": FONT,
+        "paper_bgcolor": "rgba(0,0,0,0)",
+        "plot_bgcolor": "rgba(0,0,0,0)",
+        "margin": {"l": 8, "r": right, "t": 28, "b": 8},
+        "showlegend": False,
+        "hovermode": "x unified",
+        "dragmode": False,
+        "hoverlabel": {"bgcolor": "--raised", "bordercolor": "--line", "font": {**FONT, "color": "--ink"}},
+        "xaxis": axis
+        | {"showgrid": False, "showline": True, "linecolor": "--line", "tickformatstops": TICKS, "nticks": 8},
+        "yaxis": axis | {"rangemode": "tozero", "nticks": 5},
+    }

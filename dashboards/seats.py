@@ -1,0 +1,100 @@
+"""Where a reader sits: which project, with which rights. Every page of a project begins here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import wraps
+from typing import Any, Concatenate, ParamSpec
+
+from django.contrib.auth import get_user_model
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+
+from migrator.access.models import Membership, Role
+from migrator.access.rights import RIGHTS, Actor, Right, Via, person, projects_seen_by
+from migrator.inventory.models import Project
+
+P = ParamSpec("P")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seat:
+    """One person in one project. Templates ask `may_flip` and its like, never the role."""
+
+    project: Project
+    actor: Actor
+
+    @property
+    def role(self) -> str:
+        """What they are called: the first role that holds exactly their rights."""
+        return next((str(Role(role).label) for role, rights in RIGHTS.items() if rights == self.actor.rights), "guest")
+
+    @property
+    def may_flip(self) -> bool:
+        return self.actor.may(Right.FLIP)
+
+    @property
+    def may_roll_back(self) -> bool:
+        return self.actor.may(Right.ROLL_BACK)
+
+    @property
+    def may_edit(self) -> bool:
+        return self.actor.may(Right.EDIT)
+
+    @property
+    def may_override(self) -> bool:
+        return self.actor.may(Right.OVERRIDE)
+
+    @property
+    def who_may_flip(self) -> str:
+        return holders(project=self.project, right=Right.FLIP)
+
+    @property
+    def who_may_roll_back(self) -> str:
+        return holders(project=self.project, right=Right.ROLL_BACK)
+
+
+def holders(*, project: Project, right: Right) -> str:
+    """People of a project who hold a right, at most five by name: `ana (engineer), ben (admin)`."""
+    roles = [role for role, rights in RIGHTS.items() if right in rights]
+    members = Membership.objects.filter(project=project, role__in=roles).select_related("user").order_by("pk")[:5]
+    named = [f"{member.user.get_username()} ({Role(member.role).label})" for member in members]
+    return ", ".join(named or administrators())
+
+
+def administrators() -> list[str]:
+    people = get_user_model().objects.filter(is_superuser=True, is_active=True).order_by("pk")[:3]
+    return [f"{user.get_username()} (admin)" for user in people] or ["an administrator"]
+
+
+def seat_of(*, request: HttpRequest, slug: str) -> Seat:
+    """The reader's seat in a project. Raises Http404 where there is no such project."""
+    project = Project.objects.filter(slug=slug).first()
+    if project is None:
+        raise Http404(f"There is no project {slug}.")
+    return Seat(project=project, actor=person(user=request.user, project=project, via=Via.PAGE))
+
+
+def project_page(view: Callable[Concatenate[HttpRequest, Seat, P], HttpResponse]) -> Callable[..., HttpResponse]:
+    """Hands a view the reader's seat instead of the slug. Strangers to the project learn whom to ask."""
+
+    @wraps(view)
+    def seated(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+        seat = seat_of(request=request, slug=slug)
+        if not seat.actor.may(Right.SEE):
+            who = holders(project=seat.project, right=Right.MANAGE)
+            return forbidden(request, f"You have no role in {slug} yet.", who)
+        request.seat = seat  # type: ignore[attr-defined]
+        return view(request, seat, *args, **kwargs)
+
+    return seated
+
+
+def forbidden(request: HttpRequest, message: str, who: str) -> HttpResponse:
+    """Says what is not allowed, and who can."""
+    return render(request, "403.html", {"message": message, "who": who}, status=403)
+
+
+def seats_of(*, request: HttpRequest) -> list[Seat]:
+    """The reader's seats in all projects they see, ordered by slug."""
+    projects: Any = projects_seen_by(user=request.user)
+    return [Seat(project=p, actor=person(user=request.user, project=p, via=Via.PAGE)) for p in projects]

@@ -1,0 +1,72 @@
+// Draws the figures that the server wrote beside their tables. Colours come as names of the stylesheet's tokens
+// ("--stage-canary", "--candidate/0.15"), so one figure serves the light and the dark scheme.
+"use strict";
+
+const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
+const TOKEN = /^--([\w-]+)(?:\/([\d.]+))?$/;
+
+const probe = document.createElement("span");
+probe.hidden = true;
+document.body.append(probe);
+
+function colour(text) {
+  const [, name, alpha] = text.match(TOKEN);
+  probe.style.color = `var(--${name})`;
+  const solid = getComputedStyle(probe).color;
+  return alpha ? solid.replace("rgb(", "rgba(").replace(")", `, ${alpha})`) : solid;
+}
+
+function painted(value) {
+  if (typeof value === "string") return TOKEN.test(value) ? colour(value) : value;
+  if (Array.isArray(value)) return value.map(painted);
+  if (value && typeof value === "object") {
+    return Object.fromEntries(Object.entries(value).map(([key, inner]) => [key, painted(inner)]));
+  }
+  return value;
+}
+
+/** Plotly bundles a map library that writes a style of its own unless it finds one of this name; we draw no maps. */
+const MAP_STYLE = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
+
+let library = null;
+
+/** Plotly is large, so it is fetched only by pages that show a chart, after their text is there. */
+function plotly() {
+  library ??= new Promise((resolve, reject) => {
+    const stub = document.createElement("meta");
+    stub.id = MAP_STYLE;
+    const script = document.createElement("script");
+    script.src = document.querySelector("meta[name='plotly']").content;
+    script.onload = () => resolve(window.Plotly);
+    script.onerror = reject;
+    document.head.append(stub, script);
+  });
+  return library;
+}
+
+function follow(plot) {
+  plot.on("plotly_click", ({ points }) => {
+    const address = points[0]?.data?.meta?.links?.[points[0].pointIndex];
+    if (address) location.assign(address);
+  });
+}
+
+async function draw(again) {
+  const plots = [...document.querySelectorAll("[data-chart]")];
+  if (!plots.length) return;
+  const library = await plotly();
+  for (const plot of plots) {
+    const text = document.getElementById(plot.dataset.chart)?.textContent;
+    if (!text || (text === plot.drawn && !again)) continue;
+    const first = plot.drawn === undefined;
+    plot.drawn = text;
+    const { data, layout } = painted(JSON.parse(text));
+    await library.react(plot, data, { ...layout, height: plot.clientHeight }, CONFIG);
+    if (first) follow(plot);
+  }
+}
+
+document.addEventListener("htmx:afterSwap", () => draw(false));
+document.addEventListener("theme", () => draw(true));
+matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(true));
+draw(false);

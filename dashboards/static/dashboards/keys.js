@@ -1,0 +1,103 @@
+// The keyboard, sheets, menus and the theme. Everything here has a way without a script.
+"use strict";
+
+const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+
+function openSheet(id) {
+  const sheet = document.getElementById(id);
+  if (!sheet || sheet.open) return Boolean(sheet);
+  sheet.showModal();
+  return true;
+}
+
+function rows() {
+  return [...document.querySelectorAll("[data-row]")].filter((row) => row.offsetParent !== null);
+}
+
+function step(by) {
+  const all = rows();
+  if (!all.length) return;
+  const at = all.findIndex((row) => row.classList.contains("at"));
+  const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
+  all[at]?.classList.remove("at");
+  next.classList.add("at");
+  next.scrollIntoView({ block: "nearest" });
+  next.querySelector("a.open, a[href], summary")?.focus({ preventScroll: true });
+}
+
+function goTo(letter) {
+  document.querySelector(`a[data-go="${letter}"]`)?.click();
+}
+
+const ACTS = {
+  "/": () => document.querySelector("[data-search]")?.focus(),
+  j: () => step(1),
+  k: () => step(-1),
+  "?": () => openSheet("keys"),
+};
+
+let afterG = false;
+
+document.addEventListener("keydown", (event) => {
+  if ((event.ctrlKey || event.metaKey) && event.key.toLowerCase() === "k") {
+    if (openSheet("palette")) event.preventDefault();
+    return;
+  }
+  if (event.key === "Escape") closeMenus(null);
+  if (event.ctrlKey || event.metaKey || event.altKey || typing(event.target)) return;
+  if (afterG) {
+    afterG = false;
+    goTo(event.key);
+    return;
+  }
+  if (event.key === "g") {
+    afterG = true;
+    setTimeout(() => (afterG = false), 1_000);
+    return;
+  }
+  const act = ACTS[event.key];
+  if (!act) return;
+  event.preventDefault();
+  act();
+});
+
+function closeMenus(except) {
+  for (const menu of document.querySelectorAll("details.menu[open]")) {
+    if (menu !== except) menu.open = false;
+  }
+}
+
+document.addEventListener("click", (event) => {
+  closeMenus(event.target.closest("details.menu"));
+  const opener = event.target.closest("[data-sheet]");
+  if (opener && openSheet(opener.dataset.sheet)) event.preventDefault();
+  const closer = event.target.closest("[data-close]");
+  const sheet = closer?.closest("dialog") ?? (event.target.nodeName === "DIALOG" ? event.target : null);
+  if (sheet) {
+    event.preventDefault();
+    sheet.close();
+  }
+});
+
+document.addEventListener("submit", (event) => {
+  const chosen = event.submitter?.dataset.theme;
+  if (chosen === undefined) {
+    // One press, one request: a second press of the same button does nothing.
+    if (event.target.method === "post") {
+      if (event.target.dataset.sent) event.preventDefault();
+      event.target.dataset.sent = "yes";
+    }
+    return;
+  }
+  event.preventDefault();
+  document.cookie = `theme=${chosen}; path=/; max-age=31536000; samesite=lax`;
+  document.documentElement.dataset.theme = chosen;
+  for (const button of event.target.querySelectorAll("[data-theme]")) {
+    button.setAttribute("aria-pressed", String(button === event.submitter));
+  }
+  document.dispatchEvent(new Event("theme"));
+});
+
+window.addEventListener("pageshow", () => {
+  for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
+});

@@ -1,0 +1,163 @@
+"""The two charts of a unit's page, on one span and one time axis, each with the table behind it."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Final
+
+from django.urls import reverse
+
+from dashboards import figures, words
+from dashboards.figures import Figure, Line, Pin
+from dashboards.proposals import place
+from migrator.core.stages import Direction
+from migrator.core.stats import upper_bound
+from migrator.inventory.models import Deploy, Unit
+from migrator.observations.queries import Metric, Point, series
+from migrator.rollout.queries import Entry
+
+MINUTE, HOUR = 60, 3_600
+SPANS: Final = {
+    "1h": ("1 hour", timedelta(hours=1), MINUTE),
+    "6h": ("6 hours", timedelta(hours=6), 5 * MINUTE),
+    "24h": ("24 hours", timedelta(hours=24), HOUR),
+    "14d": ("14 days", timedelta(days=14), 6 * HOUR),
+}
+"""Name, length and step in seconds of the spans that can be chosen. Steps suit the windows that are kept."""
+USUAL_SPAN: Final = "1h"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One moment of the table behind a chart."""
+
+    at: datetime
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Chart:
+    """A figure and the same as a table. `rows` is empty where nothing was seen."""
+
+    name: str
+    title: str
+    figure: Figure
+    columns: tuple[str, ...]
+    rows: tuple[Row, ...]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Frame:
+    """What the charts of a page share: the unit, the span, and what happened in it."""
+
+    unit: Unit
+    start: datetime
+    end: datetime
+    step_s: int
+    alpha: float
+    pins: tuple[Pin, ...]
+    names: tuple[str, str]
+    """What the project calls legacy and candidate."""
+
+    def points(self, metric: Metric) -> list[Point]:
+        return series(unit=self.unit, metric=metric, start=self.start, end=self.end, step_s=self.step_s)
+
+
+def frame(*, unit: Unit, span: str, alpha: float, entries: Sequence[Entry], slug: str, now: datetime) -> Frame:
+    """The last hour, day or fortnight until `now`, with flips and deploys as pins."""
+    _, length, step_s = SPANS[span]
+    start = now - length
+    return Frame(
+        unit=unit,
+        start=start,
+        end=now,
+        step_s=step_s,
+        alpha=alpha,
+        pins=(*_flips(entries, start, slug), *_deploys(unit, start)),
+        names=(unit.project.legacy_name, unit.project.candidate_name),
+    )
+
+
+def mismatch_chart(shown: Frame) -> Chart:
+    """The share that differs, step by step, under what it is at most by the pairs of that step."""
+    points = shown.points(Metric.MISMATCH_RATE)
+    bounds = _bounds(points, alpha=shown.alpha)
+    rates = Line(
+        name="differ", colour="--candidate", values=_percent(p.value for p in points), hover="%{y:.2f} % differ"
+    )
+    band = Line(name="at most", colour="--candidate", values=_percent(bounds), hover="at most %{y:.2f} %")
+    seen = [(p, bound) for p, bound in zip(points, bounds, strict=True) if p.value is not None]
+    return Chart(
+        name="mismatches",
+        title="How many answers differ",
+        figure=figures.over_time(
+            [p.at for p in points], [rates], pins=shown.pins, band=band, suffix=" %", least_top=0.1
+        ),
+        columns=("Differ", "At most", "Pairs"),
+        rows=tuple(
+            Row(at=p.at, cells=(words.rate(p.value or 0), "–" if b is None else words.rate(b), words.number(p.samples)))
+            for p, b in reversed(seen)
+        ),
+    )
+
+
+def latency_chart(shown: Frame) -> Chart:
+    """The slowest percent of both sides."""
+    legacy, candidate = shown.points(Metric.LEGACY_LATENCY_P99), shown.points(Metric.LATENCY_P99)
+    of_legacy, of_candidate = shown.names
+    lines = [
+        Line(name=of_legacy, colour="--legacy", values=[p.value for p in legacy], hover=of_legacy + " %{y:.3g} ms"),
+        Line(
+            name=of_candidate,
+            colour="--candidate",
+            values=[p.value for p in candidate],
+            hover=of_candidate + " %{y:.3g} ms",
+        ),
+    ]
+    seen = [(a, b) for a, b in zip(legacy, candidate, strict=True) if a.samples or b.samples]
+    return Chart(
+        name="latency",
+        title="How long answers take (99th percentile)",
+        figure=figures.over_time([p.at for p in legacy], lines, pins=shown.pins, suffix=" ms", least_top=1.0),
+        columns=(of_legacy, of_candidate, "Answers"),
+        rows=tuple(
+            Row(at=a.at, cells=(_ms(a.value), _ms(b.value), words.number(a.samples + b.samples)))
+            for a, b in reversed(seen)
+        ),
+    )
+
+
+def _bounds(points: Sequence[Point], *, alpha: float) -> list[float | None]:
+    """What the rate of each step is at most, by the pairs of that step alone; None without any."""
+    return [
+        None if p.value is None else upper_bound(bad=round(p.value * p.samples), pairs=p.samples, alpha=alpha)
+        for p in points
+    ]
+
+
+def _percent(fractions: Iterable[float | None]) -> list[float | None]:
+    return [None if value is None else value * 100 for value in fractions]
+
+
+def _ms(value: float | None) -> str:
+    return "–" if value is None else words.milliseconds(value)
+
+
+def _flips(entries: Sequence[Entry], start: datetime, slug: str) -> list[Pin]:
+    ledger = reverse("ledger", args=[slug])
+    return [
+        Pin(
+            at=entry.at,
+            told=f"{entry.actor}: {place(entry.before).lower()} → {place(entry.after).lower()}",
+            colour="--act" if entry.direction is Direction.BACK else f"--stage-{entry.after.stage}",
+            address=f"{ledger}?older_than={entry.id + 1}",
+        )
+        for entry in entries
+        if entry.at >= start
+    ]
+
+
+def _deploys(unit: Unit, start: datetime) -> list[Pin]:
+    """Builds that went live on either side: evidence starts afresh with each."""
+    found = Deploy.objects.filter(service=unit.service_id, at__gte=start)[:50]
+    return [Pin(at=each.at, told=f"{each.side} now runs {each.build}", colour=f"--{each.side}") for each in found]

@@ -1,0 +1,47 @@
+"""The button that flips one unit. Whatever comes of it, the answer is the unit's page."""
+
+from urllib.parse import urlencode
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_POST
+
+from dashboards.forms import FlipForm
+from dashboards.seats import Seat, forbidden, holders, project_page
+from migrator.access.rights import Forbidden
+from migrator.rollout.services import Refused, Stale, flip
+
+
+@require_POST
+@project_page
+def submit(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
+    """Flip, then show the unit. What was refused comes back as a proposal, with what the reader typed."""
+    form = FlipForm(request.POST)
+    if not form.is_valid():
+        return _back(seat, unit_id, form.as_proposal())
+    try:
+        flip(
+            project=seat.project,
+            changes=[form.change(unit_id=unit_id)],
+            actor=seat.actor,
+            reason=form.cleaned_data["reason"],
+            override=form.cleaned_data["override"],
+            now=timezone.now(),
+        )
+    except Forbidden as refused:
+        return forbidden(request, str(refused), holders(project=seat.project, right=refused.right))
+    except Stale as stale:
+        # The same button pressed twice has already done what it was pressed for.
+        wanted = {} if stale.unit.position == stale.wanted else form.as_proposal() | {"seen": stale.seen}
+        return _back(seat, unit_id, wanted)
+    except Refused as refused:
+        messages.error(request, refused.message)
+        return _back(seat, unit_id, form.as_proposal())
+    return _back(seat, unit_id, {})
+
+
+def _back(seat: Seat, unit_id: int, proposal: dict[str, object]) -> HttpResponse:
+    page = reverse("unit", args=[seat.project.slug, unit_id])
+    return HttpResponseRedirect(f"{page}?{urlencode(proposal)}" if proposal else page)

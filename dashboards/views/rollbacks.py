@@ -1,0 +1,75 @@
+"""Rolling back: one unit with its relatives, one service, or everything. Works without a script.
+
+A sheet says what will happen; pressing its button does it, as often as it is pressed. Afterwards
+the same address shows the proof: who answers now, and which data planes confirmed.
+"""
+
+from typing import Any
+
+from django.contrib import messages
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods
+
+from dashboards.forms import REASON_LENGTH
+from dashboards.seats import Seat, forbidden, holders, project_page
+from migrator.access.rights import Forbidden, Right
+from migrator.inventory.models import Unit
+from migrator.rollout.queries import convergence, ledger, preview
+from migrator.rollout.scopes import Scope, one_unit
+from migrator.rollout.services import rollback
+
+either = require_http_methods(["GET", "HEAD", "POST"])
+
+
+@either
+@project_page
+def unit(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
+    found = Unit.objects.filter(project=seat.project, pk=unit_id).first()
+    if found is None:
+        raise Http404(f"{seat.project.name} has no unit with this number.")
+    last = ledger(project=seat.project, unit_id=unit_id, limit=1)
+    return _sheet(
+        request, seat, one_unit(found), {"unit": found, "named": found.key, "last": last[0] if last else None}
+    )
+
+
+@either
+@project_page
+def service(request: HttpRequest, seat: Seat, service_id: int) -> HttpResponse:
+    found = seat.project.services.filter(pk=service_id).first()
+    if found is None:
+        raise Http404(f"{seat.project.name} has no service with this number.")
+    return _sheet(request, seat, Scope(service=found), {"service": found, "named": f"service {found.name}"})
+
+
+@either
+@project_page
+def everything(request: HttpRequest, seat: Seat) -> HttpResponse:
+    context = {"services": seat.project.services.all(), "named": "everything"}
+    return _sheet(request, seat, Scope(everything=True), context)
+
+
+def _sheet(request: HttpRequest, seat: Seat, scope: Scope, context: dict[str, Any]) -> HttpResponse:
+    if request.method == "POST":
+        return _roll_back(request, seat, scope)
+    now = timezone.now()
+    context |= {
+        "here": "oncall",
+        "preview": preview(project=seat.project, scope=scope),
+        "convergence": convergence(project=seat.project, now=now),
+    }
+    return render(request, "dashboards/rollback.html", context)
+
+
+def _roll_back(request: HttpRequest, seat: Seat, scope: Scope) -> HttpResponse:
+    """Never refused for its reason's length, a stale page or a second press."""
+    reason = request.POST.get("reason", "").strip()[:REASON_LENGTH]
+    try:
+        done = rollback(project=seat.project, scope=scope, actor=seat.actor, reason=reason, now=timezone.now())
+    except Forbidden as refused:
+        return forbidden(request, str(refused), holders(project=seat.project, right=Right.ROLL_BACK))
+    for left in done.left[:5]:
+        messages.warning(request, f"{left.unit.key} stays: {left.message}")
+    return HttpResponseRedirect(request.path)

@@ -1,0 +1,215 @@
+"""The main page: one unit, what is known of it, and what the next step would do."""
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.utils import timezone
+
+from dashboards import words
+from dashboards.changes import acts
+from dashboards.proposals import (
+    PRESETS,
+    RECENT,
+    Proposal,
+    Wish,
+    next_preset,
+    place,
+    propose,
+    read_wish,
+    stages_in_reach,
+)
+from dashboards.seats import Seat, project_page
+from dashboards.unit_charts import SPANS, USUAL_SPAN, frame, latency_chart, mismatch_chart
+from dashboards.views.standpoint import Subject, subject_of
+from migrator.core.gate import Word
+from migrator.core.stages import ALL, RUNGS, Direction, Stage
+from migrator.inventory.queries import fields_of
+from migrator.observations.queries import NOTHING_SEEN, groups, standings
+from migrator.rollout.queries import Convergence, Entry, convergence, ledger
+
+HISTORY = 20
+FIELDS_SHOWN = 100
+GROUPS = 20
+SAMPLES = 3
+
+
+@project_page
+def page(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
+    now = timezone.now()
+    subject = subject_of(seat=seat, unit_id=unit_id, now=now)
+    wish = read_wish(request.GET.dict())
+    proposal = propose(at=subject.standpoint, wish=wish)
+    entries = ledger(project=seat.project, unit_id=unit_id, limit=HISTORY)
+    context = {
+        "here": "inventory",
+        "unit": subject.unit,
+        "subject": subject,
+        "evidence": subject.evidence,
+        "verdict": subject.verdict,
+        "last_pair_at": moment(subject.evidence.last_at),
+        "sentence": sentence(subject),
+        "acts": acts(entries),
+        "change": last_change(seat, subject, entries, now),
+        "conflict": conflict(request, subject, entries, now),
+        "reason": request.GET.get("reason", ""),
+        **controls(subject, wish, proposal),
+        **charts(request, seat, subject, entries, now),
+        "groups": groups(unit=subject.unit, limit=GROUPS, samples=SAMPLES) if subject.is_compared else [],
+        "opened": request.GET.get("group", ""),
+        **_fields(subject),
+    }
+    return render(request, "dashboards/unit.html", context)
+
+
+def moment(at: float | None) -> datetime | None:
+    """Seconds since the epoch as a time; None stays None."""
+    return None if at is None else datetime.fromtimestamp(at, tz=timezone.get_current_timezone())
+
+
+# ---------------------------------------------------------------------------------- the answer
+
+
+def sentence(subject: Subject) -> str:
+    """The page's answer: may the next step be taken?"""
+    verdict, position = subject.verdict, subject.unit.position
+    if subject.unit.gone_at:
+        return "No longer in its specification: it is not routed any more."
+    if position.stage is Stage.BACKLOG:
+        return "Not started: legacy answers, and the candidate is not asked."
+    if position.stage in (Stage.REMOVAL, Stage.REMOVED):
+        return f"{position.rung.label}: the candidate answers everyone."
+    if verdict.word is Word.ROLLBACK:
+        return f"Roll back: {verdict.reason}"
+    if position.stage is Stage.SHADOW:
+        return "Shadow: the candidate receives traffic, and only status and latency are looked at."
+    if verdict.promotes:
+        return f"{_step(subject)}: {verdict.reason}"
+    missing = verdict.pairs_missing if subject.evidence.pairs else None
+    more = f" About {words.number(missing)} more clean pairs are needed." if missing else ""
+    return f"{'Hold' if verdict.word is Word.HOLD else 'Not enough is known'}: {verdict.reason}{more}"
+
+
+def _step(subject: Subject) -> str:
+    """What a promoting verdict allows: `Safe to raise to 10 %`."""
+    position = subject.unit.position
+    if position.stage is Stage.CANARY:
+        goal = next_preset(position.candidate)
+        return f"Safe to raise to {words.percentage(goal)}" if goal else "Safe to cut over"
+    return "Safe to move to canary" if position.stage is Stage.SIDE_BY_SIDE else "Safe"
+
+
+# ------------------------------------------------------------------------------- the next step
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preset:
+    """A share that is one press away."""
+
+    share: int
+    text: str
+    """As the address writes it: `2.5`."""
+    is_chosen: bool
+    is_next: bool
+
+
+def controls(subject: Subject, wish: Wish, proposal: Proposal) -> dict[str, Any]:
+    """The traffic panel: which stages are in reach, which shares, and what is proposed."""
+    position, target = subject.unit.position, proposal.target
+    following = next_preset(position.candidate)
+    return {
+        "proposal": proposal,
+        "legacy_bp": ALL - position.candidate,
+        "wished": not wish.is_empty,
+        "here_stage": position.stage,
+        "stages": [RUNGS[stage] for stage in stages_in_reach(position)],
+        "shares_candidate": target.rung.candidate[0] != target.rung.candidate[1],
+        "shares_mirror": target.rung.mirror[0] != target.rung.mirror[1],
+        "presets": [
+            Preset(
+                share=share,
+                text=f"{share / 100:g}",
+                is_chosen=share == target.candidate,
+                is_next=share == following,
+            )
+            for share in PRESETS
+        ],
+        "lower": f"{max(0, target.candidate - 100) / 100:g}",
+        "higher": f"{min(ALL, target.candidate + 100) / 100:g}",
+        "candidate_text": f"{target.candidate / 100:g}",
+        "mirror_text": f"{target.mirror / 100:g}",
+    }
+
+
+# ---------------------------------------------------------------------------- the last change
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Change:
+    """The newest flip while it is fresh: is it in effect yet, and can it be undone?"""
+
+    entry: Entry
+    convergence: Convergence
+    is_mine: bool
+    can_undo: bool
+
+    @property
+    def told(self) -> str:
+        who = "You" if self.is_mine else self.entry.actor
+        return f"{who} changed {place(self.entry.before).lower()} to {place(self.entry.after).lower()}"
+
+
+def last_change(seat: Seat, subject: Subject, entries: list[Entry], now: datetime) -> Change | None:
+    if not entries or now - entries[0].at > RECENT:
+        return None
+    entry, before = entries[0], entries[0].before
+    back = Wish(stage=before.stage, candidate=before.candidate, mirror=before.mirror, errors={})
+    undo = propose(at=subject.standpoint, wish=back)
+    return Change(
+        entry=entry,
+        convergence=convergence(project=seat.project, now=now, version=entry.version),
+        is_mine=entry.user_id is not None and entry.user_id == seat.actor.user_id,
+        can_undo=seat.may_flip and undo.possible and not undo.gate and entry.direction is not Direction.BACK,
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Conflict:
+    """Somebody else was quicker: both values, and the reader's choice."""
+
+    who: str
+    theirs: str
+    ago: str
+
+
+def conflict(request: HttpRequest, subject: Subject, entries: list[Entry], now: datetime) -> Conflict | None:
+    """Told after a flip that came back stale; `seen` is the version that the reader's page had."""
+    seen = request.GET.get("seen", "")
+    if not seen.isdecimal() or int(seen) >= subject.unit.version or not entries:
+        return None
+    last = entries[0]
+    return Conflict(who=last.actor, theirs=place(last.after).lower(), ago=words.ago(last.at, now=now))
+
+
+def charts(request: HttpRequest, seat: Seat, subject: Subject, entries: list[Entry], now: datetime) -> dict[str, Any]:
+    """Both charts over the span that the address names. A unit that never ran has none."""
+    span = request.GET.get("span", "")
+    span = span if span in SPANS else USUAL_SPAN
+    chosen = {"span": span, "spans": [(name, label) for name, (label, _, _) in SPANS.items()], "charts": []}
+    if subject.unit.position.stage is Stage.BACKLOG:
+        return chosen
+    shown = frame(
+        unit=subject.unit, span=span, alpha=subject.policy.alpha, entries=entries, slug=seat.project.slug, now=now
+    )
+    return chosen | {"charts": [mismatch_chart(shown), latency_chart(shown)]}
+
+
+def _fields(subject: Subject) -> dict[str, Any]:
+    """The fields under an endpoint, with their figures."""
+    unit = subject.unit
+    rows = fields_of(parents=[unit.pk], limit=FIELDS_SHOWN + 1).get(unit.pk, []) if unit.kind == "endpoint" else []
+    figures = standings(unit_ids=[row.id for row in rows])
+    shown = [(row, figures.get(row.id, NOTHING_SEEN)) for row in rows[:FIELDS_SHOWN]]
+    return {"fields": shown, "more_fields": len(rows) > FIELDS_SHOWN}

@@ -1,0 +1,236 @@
+"""What people do, in a real browser: the engineer's step, the on-call's two taps, everybody's eyes."""
+
+import re
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from pytest_django.live_server_helper import LiveServer
+
+from migrator.core.stages import Stage
+from migrator.inventory.models import ObservedEndpoint, Project, Unit
+from tests.conftest import PASSWORD
+from tests.dashboards.conftest import move, observe
+
+AddUnit = Callable[..., Unit]
+Open = Callable[..., Any]
+PHONE = {"width": 390, "height": 844}
+DESK = {"width": 1440, "height": 900}
+
+
+@pytest.fixture
+def unit(transactional_db: None, add_unit: AddUnit) -> Unit:
+    unit = add_unit("GET /users/{id}", Stage.CANARY, 200)
+    add_unit("GET /users/{id} $.name", Stage.SIDE_BY_SIDE)
+    observe(unit, match=50_000)
+    return unit
+
+
+@pytest.fixture
+def visit(chromium: Any, live_server: LiveServer) -> Iterator[Open]:
+    """`visit(user, "/p/shop/", viewport=PHONE)`: a signed-in page. Whatever the browser complains of fails the test."""
+    contexts, complaints = [], []
+
+    def opened(user: User, address: str, **options: Any) -> Any:
+        context = chromium.new_context(base_url=live_server.url, **{"viewport": DESK} | options)
+        contexts.append(context)
+        page = context.new_page()
+        page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
+        page.on("pageerror", lambda error: complaints.append(str(error)))
+        client = Client()
+        client.force_login(user)
+        session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
+        context.add_cookies([session])
+        page.goto(address)
+        return page
+
+    yield opened
+    for context in contexts:
+        context.close()
+    assert complaints == []
+
+
+def fresh(unit: Unit) -> Unit:
+    return Unit.objects.get(pk=unit.pk)
+
+
+def test_sign_in__right_password__leads_on_to_the_page_that_was_asked_for(
+    unit: Unit, engineer: User, chromium: Any, live_server: LiveServer
+) -> None:
+    context = chromium.new_context(base_url=live_server.url)
+    page = context.new_page()
+    page.goto("/p/shop/ledger")
+    page.get_by_label("Name").fill("engineer")
+    page.get_by_label("Password").fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+
+    page.wait_for_url("**/p/shop/ledger")
+    context.close()
+
+
+def test_engineer__raises_a_percentage__sees_the_consequence_then_the_change(
+    unit: Unit, engineer: User, visit: Open
+) -> None:
+    page = visit(engineer, f"/p/shop/units/{unit.pk}")
+    page.get_by_role("textbox", name="Answered by candidate").fill("7,5")
+    page.get_by_text("Canary 2 % → Canary 7.5 %").wait_for()
+    assert fresh(unit).candidate_bp == 200
+
+    page.get_by_label("Why").fill("errors are down")
+    page.get_by_role("button", name="Set to 7.5 %").click()
+    page.get_by_text("You changed canary 2 % to canary 7.5 %").wait_for()
+    assert fresh(unit).candidate_bp == 750
+
+    page.get_by_role("button", name="Undo").click()
+    page.get_by_text("You changed canary 7.5 % to canary 2 %").wait_for()
+    assert fresh(unit).candidate_bp == 200
+
+
+def test_engineer__stepper_and_preset__write_into_the_box(unit: Unit, engineer: User, visit: Open) -> None:
+    page = visit(engineer, f"/p/shop/units/{unit.pk}")
+    box = page.get_by_role("textbox", name="Answered by candidate")
+    page.get_by_role("link", name="More").click()
+    page.get_by_role("button", name="Set to 3 %").wait_for()
+    assert box.input_value() == "3"
+
+    page.get_by_role("link", name="25 %").click()
+    page.get_by_role("button", name="Set to 25 %").wait_for()
+    assert page.url.endswith("candidate_percent=25") or "candidate_percent=25&" in page.url
+
+
+def test_engineer__somebody_else_flips_meanwhile__sees_it_without_losing_the_reason(
+    unit: Unit, engineer: User, visit: Open
+) -> None:
+    page = visit(engineer, f"/p/shop/units/{unit.pk}?stage=canary&candidate_percent=5")
+    page.get_by_label("Why").fill("half typed")
+    move(unit, Stage.CANARY, 300)
+
+    page.get_by_text("setup changed canary 2 % to canary 3 %").wait_for(timeout=15_000)
+    assert page.get_by_label("Why").input_value() == "half typed"
+    assert page.evaluate("document.activeElement.id") == "reason"
+
+
+def test_engineer__without_scripts__previews_and_sets(unit: Unit, engineer: User, visit: Open) -> None:
+    page = visit(engineer, f"/p/shop/units/{unit.pk}", java_script_enabled=False)
+    page.get_by_role("link", name="10 %").click()
+    page.get_by_role("button", name="Set to 10 %").click()
+    page.get_by_text("You changed canary 2 % to canary 10 %").wait_for()
+
+    assert fresh(unit).candidate_bp == 1_000
+
+
+def test_oncall__phone_without_scripts__rolls_back_in_two_taps(
+    unit: Unit, add_unit: AddUnit, oncall: User, visit: Open
+) -> None:
+    wrong = add_unit("GET /orders/{id}", Stage.CANARY, 5_000)
+    observe(wrong, match=500, mismatch=500)
+    page = visit(oncall, "/p/shop/oncall", viewport=PHONE, java_script_enabled=False, has_touch=True)
+
+    button = page.get_by_role("link", name="Roll back GET /orders/{id} to 0 %")
+    assert_at_the_thumb(button)
+    button.tap()
+    button = page.get_by_role("button", name="Roll back GET /orders/{id} to 0 %")
+    assert_at_the_thumb(button)
+    button.tap()
+    page.get_by_role("heading", name="Rolled back: legacy answers every request.").wait_for()
+
+    assert fresh(wrong).candidate_bp == 0
+    assert fresh(unit).candidate_bp == 200
+
+
+def assert_at_the_thumb(button: Any) -> None:
+    """In sight without scrolling, large, in the lower half of the phone."""
+    box = button.bounding_box()
+    assert box["height"] >= 48
+    assert PHONE["height"] / 2 < box["y"] <= PHONE["height"] - box["height"]
+
+
+def test_search__typed__filters_and_stays_in_the_address(unit: Unit, engineer: User, visit: Open) -> None:
+    page = visit(engineer, "/p/shop/inventory")
+    page.keyboard.press("/")
+    page.keyboard.type("$.name")
+    page.get_by_role("link", name="GET /users/{id} $.name").wait_for()
+
+    page.wait_for_url(re.compile(r"search=%24\.name"))
+    assert page.get_by_role("row").count() == 2
+    assert page.evaluate("document.activeElement.id") == "search"
+
+
+def test_tree__opened__shows_the_fields(unit: Unit, engineer: User, visit: Open) -> None:
+    page = visit(engineer, "/p/shop/inventory")
+    page.get_by_role("link", name="Open 1 fields of GET /users/{id}").click()
+    page.get_by_role("link", name="GET /users/{id} $.name").wait_for()
+
+    assert f"open={unit.pk}" in page.url
+
+
+def test_palette__a_few_letters__lead_to_the_unit(unit: Unit, engineer: User, visit: Open) -> None:
+    page = visit(engineer, "/p/shop/")
+    page.keyboard.press("Control+k")
+    page.keyboard.type("users/{id} $")
+    page.locator("#palette-list a").first.click()
+
+    page.get_by_text("GET /users/{id} $.name").first.wait_for()
+
+
+def test_burndown__drawn__has_the_stages_and_a_table(unit: Unit, engineer: User, visit: Open) -> None:
+    page = visit(engineer, "/p/shop/burndown")
+    page.locator(".plot .main-svg").first.wait_for()
+    page.locator(".plot").get_by_text("Canary 1").wait_for()
+
+    page.get_by_text("Show as table").click()
+    assert page.get_by_role("columnheader", name="Side by side").is_visible()
+
+
+LOOKED_AT = (
+    "/",
+    "/p/shop/",
+    "/p/shop/inventory",
+    "/p/shop/units/{unit}?stage=canary&candidate_percent=5",
+    "/p/shop/units/{unit}/rollback",
+    "/p/shop/burndown",
+    "/p/shop/oncall",
+    "/p/shop/data-planes",
+    "/p/shop/ledger",
+)
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_every_page__looked_at_by_axe__has_no_barrier(
+    scheme: str, unit: Unit, add_unit: AddUnit, project: Project, superuser: User, visit: Open
+) -> None:
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    observe(add_unit("GET /orders/{id}", Stage.CANARY, 5_000), match=500, mismatch=500)
+    add_seen(project)
+    page = visit(superuser, "/", color_scheme=scheme)
+    found = {}
+    for address in LOOKED_AT:
+        page.goto(address.format(unit=unit.pk))
+        report = axe.run(page)
+        if report.violations_count:
+            found[address] = report.generate_report()
+
+    assert found == {}
+
+
+@pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
+def test_every_page__at_any_width__needs_no_sideways_scrolling(
+    viewport: dict[str, int], unit: Unit, project: Project, superuser: User, visit: Open
+) -> None:
+    add_seen(project)
+    page = visit(superuser, "/", viewport=viewport)
+    for address in LOOKED_AT:
+        page.goto(address.format(unit=unit.pk))
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
+
+
+def add_seen(project: Project) -> None:
+    ObservedEndpoint.objects.create(
+        project=project,
+        key="GET /feeds/{id}",
+        count=7,
+        first_seen_at=project.created_at,
+        last_seen_at=project.created_at,
+    )
