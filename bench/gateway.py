@@ -144,7 +144,8 @@ def our_gateway(home: Path, legacy: int, candidate: int) -> Iterator[Running]:
         for at, name in enumerate(("small", "large"), 1)
     )
     table = RoutingTable(project="bench", version=Version(number=1), services=(service,), units=units)
-    (state / "table.json").write_bytes(encode(table))
+    (state / "worker-0").mkdir()
+    (state / "worker-0" / "table.json").write_bytes(encode(table))
     args = [
         sys.executable, "-m", "migrator.gateway", "--control-plane", "http://127.0.0.1:9", "--token", "none",
         "--project", "bench", "--listen", f"127.0.0.1:{port}", "--state-dir", str(state), "--workers", "1",

@@ -59,6 +59,16 @@ FROM (SELECT DISTINCT ON (unit_id) * FROM rollout_flip WHERE project_id = %(proj
 WHERE f.unit_id = u.id
 """
 
+# Every unit in motion has been compared, one in ten of them with differences.
+STANDINGS = """
+INSERT INTO observations_standing (unit_id, shard, evidence_epoch, first_at, last_at, last_seen_at, match, mismatch,
+    accepted, incomparable, candidate_error, legacy_error, skipped, not_sampled, served_candidate,
+    legacy_latency, candidate_latency, subjects, mismatching_subjects)
+SELECT id, id %% 4, evidence_epoch, %(now)s - interval '5 days', %(now)s, %(now)s, 40000 + id, (id %% 10 = 0)::int * 17,
+    0, 0, 0, 0, 3, 900, 0, '{"100": 400, "150": 60}', '{"90": 400, "140": 60}', '', ''
+FROM inventory_unit WHERE project_id = %(project)s AND stage NOT IN ('backlog', 'removed')
+"""
+
 
 @transaction.atomic
 def populate(*, now: datetime | None = None) -> Project:
@@ -79,7 +89,7 @@ def populate(*, now: datetime | None = None) -> Project:
     }
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        for statement in (UNITS, FIELDS, FLIPS, POSITIONS):
+        for statement in (UNITS, FIELDS, FLIPS, POSITIONS, STANDINGS):
             cursor.execute(statement, given)
     Project.objects.filter(pk=project.pk).update(version=1_000_000)
     return project

@@ -3,6 +3,7 @@
 Where DATABASE_URL or REDIS_URL is not set, they point at the servers that `make up` embeds for this checkout.
 """
 
+import warnings
 from pathlib import Path
 
 import environ
@@ -60,6 +61,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "dashboards.middleware.ReaderClock",
 ]
 
 TEMPLATES = [
@@ -72,6 +74,7 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "dashboards.context.shell",
             ],
         },
     }
@@ -118,6 +121,24 @@ CONTENT_SECURITY_POLICY = {
 
 STATIC_URL = "/static/"
 STATIC_ROOT = BASE_DIR / "staticfiles"
+# An image is built with its static files collected, hashed and compressed. A checkout serves them from where they lie:
+# collecting would add most of a minute to the first `make up`.
+COLLECTED = STATIC_ROOT.is_dir()
+WHITENOISE_USE_FINDERS = not COLLECTED
+warnings.filterwarnings("ignore", message="No directory at", category=UserWarning)  # WhiteNoise, about just that
+STORAGES = {
+    "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
+    "staticfiles": {
+        "BACKEND": "whitenoise.storage.CompressedManifestStaticFilesStorage"
+        if COLLECTED
+        else "django.contrib.staticfiles.storage.StaticFilesStorage"
+    },
+}
+STATICFILES_FINDERS = [
+    "django.contrib.staticfiles.finders.FileSystemFinder",
+    "django.contrib.staticfiles.finders.AppDirectoriesFinder",
+    "dashboards.finders.PlotlyFinder",
+]
 
 REST_FRAMEWORK = {
     "DEFAULT_AUTHENTICATION_CLASSES": [
@@ -137,10 +158,13 @@ SPECTACULAR_SETTINGS = {
     "TITLE": "Migrator",
     "DESCRIPTION": "Move a running service to its replacement, one endpoint and one field at a time.",
     "VERSION": "1",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
+    "ENUM_NAME_OVERRIDES": {"SideEnum": ["legacy", "candidate"]},
 }
 
 REPORT_SHARDS = env.int("REPORT_SHARDS", default=4)
@@ -168,4 +192,6 @@ LOGGING = {
     "disable_existing_loggers": False,
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    # A line for each tick of each second says nothing.
+    "loggers": {key: {"level": "WARNING"} for key in ("celery.worker.strategy", "celery.app.trace", "celery.beat")},
 }

@@ -54,7 +54,7 @@ class LiveProduct:
     def manage(self, *arguments: str) -> str:
         """`manage.py …` against this product: what it printed. Raises AssertionError where it failed."""
         done = subprocess.run(
-            self.instance.manage(*arguments), env=self.env, capture_output=True, text=True, timeout=300
+            self.instance.manage(*arguments).command, env=self.env, capture_output=True, text=True, timeout=300
         )
         assert done.returncode == 0, f"{arguments}: {done.stderr[-2000:]}{done.stdout[-500:]}"
         return done.stdout
