@@ -16,11 +16,11 @@ from migrator.rollout.queries import LIVE_FOR, last_heard
 THEMES = (("", "System"), ("light", "Light"), ("dark", "Dark"))
 PAGES = (
     ("Overview", "project", "o"),
+    ("On call", "oncall", "c"),
     ("Inventory", "inventory", "i"),
     ("Burndown", "burndown", "b"),
     ("Ledger", "ledger", "l"),
     ("Data planes", "data-planes", "d"),
-    ("On call", "oncall", "c"),
 )
 """Name, address and key after `g` of the pages of a project."""
 

@@ -92,7 +92,7 @@ def over_time(
     layout = _layout()
     # Charts under each other share their left edge, so that one moment is in one place.
     layout["yaxis"] |= {"range": [0, top], "ticksuffix": suffix, "automargin": False}
-    layout["margin"] |= {"l": 64}
+    layout["margin"] |= {"l": 64, "r": 24 + 8 * max(len(line.name) for line in lines)}
     layout["xaxis"] |= {"type": "date", "range": [x[0], x[-1]]} if x else {"type": "date"}
     layout["shapes"] = [_upright(_clock(pin.at), pin.colour) for pin in pins]
     layout["annotations"] = _spread([_name_of(x, line) for line in lines if _last(line.values)], top)
@@ -139,8 +139,10 @@ def _band(found: BurnUp, stage: Stage) -> Figure:
 
 
 def _by_day(found: BurnUp, data: list[Figure], labels: list[Figure], *, top: int) -> Figure:
-    layout = _layout(right=120)
     end = max(found.days[-1], found.deadline or found.days[-1])
+    # The names of the bands stand in the time that is left; without much of it, beside the chart.
+    roomy = (end - found.days[-1]).days * 3 > len(found.days)
+    layout = _layout(right=16 if roomy else 132)
     layout["xaxis"] |= {"type": "date", "range": [str(found.days[0]), str(end)], "hoverformat": "%-d %b %Y"}
     layout["yaxis"] |= {"range": [0, max(top * 1.08, 1)], "tickformat": ",d"}
     layout["annotations"] = _spread(labels, max(top * 1.08, 1))
@@ -213,6 +215,6 @@ def _layout(*, right: int = 96) -> Figure:
         "dragmode": False,
         "hoverlabel": {"bgcolor": "--raised", "bordercolor": "--line", "font": {**FONT, "color": "--ink"}},
         "xaxis": axis
-        | {"showgrid": False, "showline": True, "linecolor": "--line", "tickformatstops": TICKS, "nticks": 8},
+        | {"showgrid": False, "showline": True, "linecolor": "--line", "tickformatstops": TICKS, "nticks": 8, "tickangle": 0},
         "yaxis": axis | {"rangemode": "tozero", "nticks": 5},
     }

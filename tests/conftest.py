@@ -26,6 +26,7 @@ PASSWORD = "correct horse battery staple"
 """Of everybody in the cast."""
 
 
+@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """All tests of the running product go to one worker, so that it is started once."""
     for item in items:

@@ -12,6 +12,7 @@ with k bad ones among n pairs, I the regularised incomplete beta function, and 1
 """
 
 import math
+from functools import lru_cache
 
 PRIOR = 0.5
 
@@ -48,8 +49,12 @@ def upper_bound(*, bad: int, pairs: int, alpha: float) -> float | None:
     return high
 
 
+@lru_cache(maxsize=4_096)
 def pairs_needed(*, bad: int, limit: float, alpha: float) -> int:
-    """How many pairs prove a rate below `limit` if no further bad one turns up."""
+    """How many pairs prove a rate below `limit` if no further bad one turns up.
+
+    Remembered: it is a search, and most units of a list ask it with the same few numbers.
+    """
     low, high = bad, max(16, 2 * bad)
     while proof_of_safety(bad=bad, pairs=high, limit=limit) < 1 / alpha:
         low, high = high, high * 2

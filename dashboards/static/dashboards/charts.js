@@ -51,6 +51,12 @@ function follow(plot) {
   });
 }
 
+/** On a phone there is room for fewer moments under the axis. */
+function fitted(layout, plot) {
+  const narrow = plot.clientWidth < 520;
+  return { ...layout, height: plot.clientHeight, xaxis: { ...layout.xaxis, ...(narrow ? { nticks: 4 } : {}) } };
+}
+
 async function draw(again) {
   const plots = [...document.querySelectorAll("[data-chart]")];
   if (!plots.length) return;
@@ -61,7 +67,7 @@ async function draw(again) {
     const first = plot.drawn === undefined;
     plot.drawn = text;
     const { data, layout } = painted(JSON.parse(text));
-    await library.react(plot, data, { ...layout, height: plot.clientHeight }, CONFIG);
+    await library.react(plot, data, fitted(layout, plot), CONFIG);
     if (first) follow(plot);
   }
 }

@@ -98,6 +98,8 @@ document.addEventListener("submit", (event) => {
   document.dispatchEvent(new Event("theme"));
 });
 
+document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
+
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;
 });
