@@ -37,7 +37,7 @@ demo-httpbin: $(VENV)/installed
 	@$(PYTHON) -m migrator.local demo-httpbin
 
 test: $(VENV)/installed-dev
-	@$(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadgroup $(ARGS)
+	@$(PYTHON) -m pytest --numprocesses $(JOBS) --dist loadfile $(ARGS)
 
 check: $(VENV)/installed-dev
 	$(PYTHON) -m ruff format --check .

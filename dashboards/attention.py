@@ -50,20 +50,24 @@ class Attention:
         return len(self.wrong) + len(self.ready)
 
 
-def attention(*, project: Project, now: datetime) -> Attention:
-    """Judge the units worth a look. A handful of queries, whatever the size of the inventory."""
-    harmed, proven = most_harmed(project=project, limit=LOOKED_AT), most_proven(project=project, limit=LOOKED_AT)
+def attention(*, project: Project, now: datetime, ready: bool = True) -> Attention:
+    """Judge the units worth a look. A handful of queries, whatever the size of the inventory.
+
+    Without `ready` only what is wrong is looked for: that is all that on-call asks.
+    """
+    harmed = most_harmed(project=project, limit=LOOKED_AT)
+    proven = most_proven(project=project, limit=LOOKED_AT) if ready else []
     units = list(Unit.objects.filter(pk__in={*harmed, *proven}).select_related("service"))
     judged = judgements(units=units, now=now)
     by_id = {unit.pk: unit for unit in units}
     worst = [by_id[pk] for pk in harmed if pk in by_id]
     shown = [unit for unit in worst if judged[unit.pk].verdict.word is not Word.PROMOTE]
-    ready = [by_id[pk] for pk in proven if pk in by_id and judged[pk].verdict.promotes]
-    cases = _cases([*shown, *ready], judged)
+    safe = [by_id[pk] for pk in proven if pk in by_id and judged[pk].verdict.promotes]
+    cases = _cases([*shown, *safe], judged)
     return Attention(
         wrong=tuple(cases[unit.pk] for unit in shown if cases[unit.pk].is_wrong),
         suspect=tuple(cases[unit.pk] for unit in shown if not cases[unit.pk].is_wrong),
-        ready=tuple(cases[unit.pk] for unit in ready),
+        ready=tuple(cases[unit.pk] for unit in safe),
     )
 
 

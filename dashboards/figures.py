@@ -74,28 +74,44 @@ def burn_down(found: BurnUp) -> Figure:
     return _by_day(found, stacked, labels, top=max(left, default=0))
 
 
-def over_time(
-    moments: Sequence[datetime], lines: Sequence[Line], *, pins: Sequence[Pin] = (), band: Line | None = None,
-    suffix: str = "", least_top: float = 0.0,
-) -> Figure:  # fmt: skip
-    """Lines over one time axis, named at their ends; a band up to `band`; pins along the top."""
-    x = [_clock(moment) for moment in moments]
-    peak = max((value for line in lines for value in line.values if value), default=0.0)
-    # Where little is known a band is wide; what it usually is must be seen, not its widest place.
-    widths = sorted(value for value in band.values if value is not None) if band else []
-    top = max(peak * 1.15, widths[len(widths) // 2] * 1.3 if widths else 0.0, least_top)
-    data = [_plain(x, line) for line in lines]
-    if band:
-        data[:0] = [_bound(x, band)]
-    if pins:
-        data.append(_pins(pins, top))
-    layout = _layout()
-    # Charts under each other share their left edge, so that one moment is in one place.
-    layout["yaxis"] |= {"range": [0, top], "ticksuffix": suffix, "automargin": False}
-    layout["margin"] |= {"l": 64, "r": 24 + 8 * max(len(line.name) for line in lines)}
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Course:
+    """What is drawn over one time axis."""
+
+    moments: Sequence[datetime]
+    lines: Sequence[Line]
+    band: Line | None = None
+    """What the lines are at most, as an area up to it."""
+    pins: Sequence[Pin] = ()
+    suffix: str = ""
+    least_top: float = 0.0
+    """How high the axis reaches at least, so that next to nothing does not look like much."""
+    room: int = 12
+    """Letters that the longest name at a line's end has, over all charts that share the axis."""
+
+    @property
+    def top(self) -> float:
+        peak = max((value for line in self.lines for value in line.values if value), default=0.0)
+        # Where little is known a band is wide; what it usually is must be seen, not its widest place.
+        widths = sorted(value for value in self.band.values if value is not None) if self.band else []
+        return max(peak * 1.15, widths[len(widths) // 2] * 1.3 if widths else 0.0, self.least_top)
+
+
+def over_time(course: Course) -> Figure:
+    """Lines over one time axis, named at their ends; a band behind them; pins along the top."""
+    x, top = [_clock(moment) for moment in course.moments], course.top
+    data = [_plain(x, line) for line in course.lines]
+    if course.band:
+        data[:0] = [_bound(x, course.band)]
+    if course.pins:
+        data.append(_pins(course.pins, top))
+    # Charts under each other share both edges, so that one moment is in one place.
+    layout = _layout(right=24 + 8 * course.room)
+    layout["margin"] |= {"l": 64}
+    layout["yaxis"] |= {"range": [0, top], "ticksuffix": course.suffix, "automargin": False}
     layout["xaxis"] |= {"type": "date", "range": [x[0], x[-1]]} if x else {"type": "date"}
-    layout["shapes"] = [_upright(_clock(pin.at), pin.colour) for pin in pins]
-    layout["annotations"] = _spread([_name_of(x, line) for line in lines if _last(line.values)], top)
+    layout["shapes"] = [_upright(_clock(pin.at), pin.colour) for pin in course.pins]
+    layout["annotations"] = _spread([_name_of(x, line) for line in course.lines if _last(line.values)], top)
     return {"data": data, "layout": layout}
 
 
@@ -215,6 +231,13 @@ def _layout(*, right: int = 96) -> Figure:
         "dragmode": False,
         "hoverlabel": {"bgcolor": "--raised", "bordercolor": "--line", "font": {**FONT, "color": "--ink"}},
         "xaxis": axis
-        | {"showgrid": False, "showline": True, "linecolor": "--line", "tickformatstops": TICKS, "nticks": 8, "tickangle": 0},
+        | {
+            "showgrid": False,
+            "showline": True,
+            "linecolor": "--line",
+            "tickformatstops": TICKS,
+            "nticks": 8,
+            "tickangle": 0,
+        },
         "yaxis": axis | {"rangemode": "tozero", "nticks": 5},
     }

@@ -7,8 +7,8 @@ from typing import Final
 
 from django.urls import reverse
 
-from dashboards import figures, words
-from dashboards.figures import Figure, Line, Pin
+from dashboards import words
+from dashboards.figures import Course, Figure, Line, Pin, over_time
 from dashboards.proposals import place
 from migrator.core.stages import Direction
 from migrator.core.stats import upper_bound
@@ -25,6 +25,8 @@ SPANS: Final = {
 }
 """Name, length and step in seconds of the spans that can be chosen. Steps suit the windows that are kept."""
 USUAL_SPAN: Final = "1h"
+DIFFER: Final = "%{y:.2f} % differ"
+AT_MOST: Final = "at most %{y:.2f} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +61,11 @@ class Frame:
     names: tuple[str, str]
     """What the project calls legacy and candidate."""
 
+    @property
+    def room(self) -> int:
+        """Letters of the longest name at a line's end, in both charts."""
+        return min(24, max(len("differ"), *map(len, self.names)))
+
     def points(self, metric: Metric) -> list[Point]:
         return series(unit=self.unit, metric=metric, start=self.start, end=self.end, step_s=self.step_s)
 
@@ -82,17 +89,20 @@ def mismatch_chart(shown: Frame) -> Chart:
     """The share that differs, step by step, under what it is at most by the pairs of that step."""
     points = shown.points(Metric.MISMATCH_RATE)
     bounds = _bounds(points, alpha=shown.alpha)
-    rates = Line(
-        name="differ", colour="--candidate", values=_percent(p.value for p in points), hover="%{y:.2f} % differ"
+    course = Course(
+        moments=[p.at for p in points],
+        lines=[Line(name="differ", colour="--candidate", values=_percent(p.value for p in points), hover=DIFFER)],
+        band=Line(name="at most", colour="--candidate", values=_percent(bounds), hover=AT_MOST),
+        pins=shown.pins,
+        suffix=" %",
+        least_top=0.1,
+        room=shown.room,
     )
-    band = Line(name="at most", colour="--candidate", values=_percent(bounds), hover="at most %{y:.2f} %")
     seen = [(p, bound) for p, bound in zip(points, bounds, strict=True) if p.value is not None]
     return Chart(
         name="mismatches",
         title="How many answers differ",
-        figure=figures.over_time(
-            [p.at for p in points], [rates], pins=shown.pins, band=band, suffix=" %", least_top=0.1
-        ),
+        figure=over_time(course),
         columns=("Differ", "At most", "Pairs"),
         rows=tuple(
             Row(at=p.at, cells=(words.rate(p.value or 0), "–" if b is None else words.rate(b), words.number(p.samples)))
@@ -104,22 +114,23 @@ def mismatch_chart(shown: Frame) -> Chart:
 def latency_chart(shown: Frame) -> Chart:
     """The slowest percent of both sides."""
     legacy, candidate = shown.points(Metric.LEGACY_LATENCY_P99), shown.points(Metric.LATENCY_P99)
-    of_legacy, of_candidate = shown.names
-    lines = [
-        Line(name=of_legacy, colour="--legacy", values=[p.value for p in legacy], hover=of_legacy + " %{y:.3g} ms"),
-        Line(
-            name=of_candidate,
-            colour="--candidate",
-            values=[p.value for p in candidate],
-            hover=of_candidate + " %{y:.3g} ms",
-        ),
-    ]
+    course = Course(
+        moments=[p.at for p in legacy],
+        lines=[
+            Line(name=name, colour=colour, values=[p.value for p in points], hover=f"{name} %{{y:.3g}} ms")
+            for name, colour, points in zip(shown.names, ("--legacy", "--candidate"), (legacy, candidate), strict=True)
+        ],
+        pins=shown.pins,
+        suffix=" ms",
+        least_top=1.0,
+        room=shown.room,
+    )
     seen = [(a, b) for a, b in zip(legacy, candidate, strict=True) if a.samples or b.samples]
     return Chart(
         name="latency",
         title="How long answers take (99th percentile)",
-        figure=figures.over_time([p.at for p in legacy], lines, pins=shown.pins, suffix=" ms", least_top=1.0),
-        columns=(of_legacy, of_candidate, "Answers"),
+        figure=over_time(course),
+        columns=(*shown.names, "Answers"),
         rows=tuple(
             Row(at=a.at, cells=(_ms(a.value), _ms(b.value), words.number(a.samples + b.samples)))
             for a, b in reversed(seen)

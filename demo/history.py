@@ -59,6 +59,8 @@ class Moved:
     stage: Stage
     candidate: int | None = None
     mirror: int | None = None
+    proven: bool = True
+    """Where more callers would meet the candidate: the evidence carried it. Else somebody went on against the gate."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -72,7 +74,16 @@ class RolledBack:
     reason: str
 
 
-Event = Imported | Moved | RolledBack
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Deployed:
+    """A service's candidate was replaced by another build: what was known of the one before counts no more."""
+
+    at: datetime
+    service: str
+    build: str
+
+
+Event = Imported | Moved | RolledBack | Deployed
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,15 +95,17 @@ class Step:
     mirror: int | None
     days: tuple[int, int]
     why: str
+    why_writes: str = ""
+    """Where nothing is compared, somebody answers for it: these steps are taken against the gate."""
 
 
 _WAY: Final = (
     Step(Stage.SHADOW, None, 1_000, (1, 3), "built, first traffic"),
     Step(Stage.SIDE_BY_SIDE, None, ALL, (2, 5), "takes the load"),
-    Step(Stage.CANARY, 100, ALL, (1, 3), "answers agree"),
-    Step(Stage.CANARY, 1_000, ALL, (0, 2), "1 % went well"),
-    Step(Stage.CANARY, 5_000, ALL, (1, 3), "10 % went well"),
-    Step(Stage.CUTOVER, None, 1_000, (3, 6), "half went well"),
+    Step(Stage.CANARY, 100, ALL, (1, 3), "answers agree", "its test suite passes"),
+    Step(Stage.CANARY, 1_000, ALL, (0, 2), "1 % went well", "1 %, and nobody complained"),
+    Step(Stage.CANARY, 5_000, ALL, (1, 3), "10 % went well", "10 %, and nobody complained"),
+    Step(Stage.CUTOVER, None, 1_000, (3, 6), "half went well", "half, and nobody complained"),
     Step(Stage.REMOVAL, None, None, (2, 5), "a quiet week"),
     Step(Stage.REMOVED, None, None, (0, 0), "nobody calls legacy any more"),
 )
@@ -147,20 +160,23 @@ def _climb(batch: Batch, begins: datetime, dice: random.Random) -> Iterator[Even
             fell = at + timedelta(minutes=dice.randint(20, 600))
             yield RolledBack(at=fell, service=service, keys=keys, actor=actor, reason=dice.choice(_SETBACK_REASONS))
             at = working_hour(fell + timedelta(days=dice.randint(1, 4)), dice)
+            yield Deployed(at=at - timedelta(hours=2), service=service, build=f"{service}-{at:%Y.%j}")
             yield _moved(service, keys, at, actor, step)
         at = working_hour(at + timedelta(days=dice.randint(*step.days)), dice)
 
 
 def _moved(service: str, keys: tuple[str, ...], at: datetime, actor: str, step: Step) -> Moved:
+    is_read = keys[0].startswith("GET ")
     return Moved(
         at=at,
         service=service,
         keys=keys,
         actor=actor,
-        reason=f"simulated: {step.why}",
+        reason=f"simulated: {step.why if is_read else step.why_writes or step.why}",
         stage=step.stage,
         candidate=step.candidate,
         mirror=step.mirror,
+        proven=keys != (_KARMA,),
     )
 
 

@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from statistics import NormalDist
 from typing import Final
 
 from demo.history import DAYS
@@ -31,8 +32,12 @@ FAULTS: Final = {
     "GET /comments/{id}/votes": (Outcome.CANDIDATE_ERROR, 0.005),
 }
 """Share of the pairs that the candidate gets wrong."""
-_SPREAD: Final = ((0.1, 0.6), (0.2, 0.8), (0.3, 1.0), (0.2, 1.3), (0.1, 1.7), (0.07, 2.1), (0.02, 3.0), (0.01, 4.0))
-"""Shares of the requests, and their latency as a multiple of the usual one."""
+_SPREAD: Final = 0.4
+"""How far latencies lie apart: the sigma of their logarithm."""
+_QUANTILES: Final = tuple(math.exp(NormalDist(0, _SPREAD).inv_cdf((step + 0.5) / 100)) for step in range(100))
+"""Latencies as multiples of the median, each standing for one in a hundred requests."""
+SLOW_SEARCHES: Final = 1 / 30
+"""Share of the candidate's searches that miss its index, and take 400 ms more."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,8 @@ def courses(*, project: Project) -> Iterator[Course]:
         flips = sorted(unit.flips.all(), key=lambda flip: flip.unit_version)
         yield Course(
             unit=unit,
-            per_hour=dice.lognormvariate(math.log(2_000), 1.0) * (1 if unit.key.startswith("GET ") else 0.1),
+            per_hour=dice.lognormvariate(math.log(20_000 if unit.service.name == COMMENTS else 9_000), 0.5)
+            * (1 if unit.key.startswith("GET ") else 0.1),
             since=tuple(flip.at for flip in flips),
             positions=(START, *(flip.after for flip in flips)),
         )
@@ -130,16 +136,23 @@ def _sum(unit: Unit, position: Position, received: int, served_candidate: int) -
         share = 0.0
     bad = round(mirrored * share)
     counts = {Outcome.MATCH: mirrored - bad, outcome: bad, Outcome.NOT_SAMPLED: received - mirrored}
-    slower = 2.5 if unit.key == "GET /search" else 1.0
+    is_search = unit.key == "GET /search"
+    slow = round(SLOW_SEARCHES * mirrored) if is_search else 0
     return Sum(
         outcomes={name: count for name, count in counts.items() if count},
         served_candidate=served_candidate,
-        legacy_latency=histogram(count=max(mirrored, received - served_candidate), usual_ms=11.0 * slower),
-        candidate_latency=histogram(count=max(mirrored, served_candidate), usual_ms=6.0 * slower),
+        legacy_latency=histogram(count=max(mirrored, received - served_candidate), usual_ms=21 if is_search else 10),
+        candidate_latency=histogram(count=max(mirrored, served_candidate) - slow, usual_ms=6)
+        | ({latency_bucket(406): slow} if slow else {}),
     )
 
 
 def histogram(*, count: int, usual_ms: float) -> dict[int, int]:
     """So many latencies, spread as latencies are: bucket (core.tally) to count."""
-    buckets = {latency_bucket(usual_ms * factor): round(count * share) for share, factor in _SPREAD}
-    return {bucket: number for bucket, number in buckets.items() if number}
+    found: dict[int, int] = {}
+    for step, factor in enumerate(_QUANTILES):
+        bucket = latency_bucket(usual_ms * factor * random.uniform(0.95, 1.05))
+        # Rounded along the way, so that the parts add up to the whole.
+        part = (step + 1) * count // 100 - step * count // 100
+        found[bucket] = found.get(bucket, 0) + part
+    return {bucket: part for bucket, part in found.items() if part}

@@ -7,6 +7,7 @@ All of it is one transaction; a second run finds it done and only renews the ser
 
 import argparse
 import os
+import random
 import sys
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -25,12 +26,14 @@ from django.db import transaction
 from tqdm import tqdm
 
 from demo.comments.candidate import Candidate
-from demo.history import DAYS, Event, Imported, Moved, RolledBack, history
+from demo.history import DAYS, Deployed, Event, Imported, Moved, RolledBack, history
+from demo.past_evidence import passing_evidence, show
 from demo.past_traffic import write_past_traffic
 from demo.scope import COMMENTS, COMMENTS_TEAM, UNDERTAKINGS
 from demo.tokens import gateway_token
 from migrator.access.models import Membership, Role
 from migrator.access.rights import RIGHTS, Actor, Via
+from migrator.core.stages import Stage
 from migrator.core.wire import Side
 from migrator.inventory import services as inventory
 from migrator.inventory.importers.reading import read_spec
@@ -81,7 +84,7 @@ def seed(*, legacy_url: str, candidate_url: str, now: datetime) -> Project:
 def _new_project(*, now: datetime) -> Project:
     project = inventory.create_project(
         slug=SLUG,
-        name="Morning Post: comments and all the rest",
+        name="Morning Post",
         legacy_name="monolith",
         candidate_name="comments-go",
         now=now - timedelta(days=DAYS, hours=1),
@@ -92,8 +95,9 @@ def _new_project(*, now: datetime) -> Project:
     )
     _add_people(project)
     past = Past(project=project)
-    for event in tqdm(history(now=now), desc="Three months", file=sys.stderr, mininterval=1):
-        past.happen(event)
+    with passing_evidence(project=project):
+        for event in tqdm(history(now=now), desc="Three months", file=sys.stderr, mininterval=1):
+            past.happen(event)
     write_past_traffic(project=project, now=now)
     # The build that runs from here on: what was simulated says nothing about it, so evidence starts afresh.
     inventory.record_deploy(service=past.services[COMMENTS], side=Side.CANDIDATE, build=Candidate.build, now=now)
@@ -116,9 +120,10 @@ class Past:
     project: Project
     services: dict[str, Service]
     teams: dict[str, Team]
+    dice: random.Random
 
     def __init__(self, *, project: Project) -> None:
-        self.project = project
+        self.project, self.dice = project, random.Random(40)
         named = [(COMMENTS, COMMENTS_TEAM), *((one.service, one.team) for one in UNDERTAKINGS)]
         self.services = {name: inventory.save_service(project=project, name=name, **nowhere(name)) for name, _ in named}
         self.teams = {name: Team.objects.create(project=project, name=team) for name, team in named}
@@ -131,6 +136,10 @@ class Past:
                 self._move(event)
             case RolledBack():
                 self._roll_back(event)
+            case Deployed():
+                inventory.record_deploy(
+                    service=self.services[event.service], side=Side.CANDIDATE, build=event.build, now=event.at
+                )
 
     def _import(self, event: Imported) -> None:
         service = self.services[event.service]
@@ -139,6 +148,9 @@ class Past:
         service.units.filter(team=None).update(team=self.teams[event.service])
 
     def _move(self, event: Moved) -> None:
+        units = self._units(event.keys)
+        if event.proven and event.stage in (Stage.CANARY, Stage.CUTOVER, Stage.REMOVAL):
+            show(units=units, harmed=False, now=event.at, dice=self.dice)
         changes = [
             rollout.Change(
                 unit_id=unit.pk,
@@ -147,7 +159,7 @@ class Past:
                 candidate=event.candidate,
                 mirror=event.mirror,
             )
-            for unit in self._units(event.keys)
+            for unit in units
         ]
         rollout.flip(
             project=self.project,
@@ -159,7 +171,9 @@ class Past:
         )
 
     def _roll_back(self, event: RolledBack) -> None:
-        scope = Scope(unit_ids=tuple(unit.pk for unit in self._units(event.keys)))
+        units = self._units(event.keys)
+        show(units=units, harmed=True, now=event.at, dice=self.dice)
+        scope = Scope(unit_ids=tuple(unit.pk for unit in units))
         rollout.rollback(
             project=self.project, scope=scope, actor=simulated(event.actor), reason=event.reason, now=event.at
         )
@@ -181,7 +195,7 @@ def running_spec() -> Spec:
 
 
 def simulated(name: str) -> Actor:
-    """Somebody who never was. Nothing they did was judged, so every step up is entered as an override."""
+    """Somebody who never was. They may override the gate, which is what writes need: nothing is compared of them."""
     return Actor(name=name, via=Via.SIMULATION, rights=RIGHTS[Role.ADMIN])
 
 

@@ -26,14 +26,6 @@ PASSWORD = "correct horse battery staple"
 """Of everybody in the cast."""
 
 
-@pytest.hookimpl(tryfirst=True)  # before pytest-xdist reads the groups
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """All tests of the running product go to one worker, so that it is started once."""
-    for item in items:
-        if "live_product" in getattr(item, "fixturenames", ()):
-            item.add_marker(pytest.mark.xdist_group("live_product"))
-
-
 # ------------------------------------------------------------------------------------ servers
 
 
@@ -144,9 +136,12 @@ def stranger(db: None) -> User:
 # ------------------------------------------------------------------------------------ browser
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def chromium() -> Iterator[Any]:
-    """A real Chromium, driven by Playwright: `chromium.new_page()`."""
+    """A real Chromium, driven by Playwright: `chromium.new_page()`.
+
+    For one module only: while it is open its thread has a running event loop, and tests of others start their own.
+    """
     playwright = pytest.importorskip("playwright.sync_api", reason="Playwright is not installed")
     binary = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
     if binary is None:

@@ -262,10 +262,10 @@ class Plane:
 
     def _poll(self, request: Request) -> bytes:
         with self._news:
-            self._news.wait_for(lambda: self._etag() not in request.values(b"if-none-match"), timeout=25)
-            if self._table is None:
-                return plain(b'{"status": 404}', status=b"404 Not Found")
-            if self._etag() in request.values(b"if-none-match"):
+            self._news.wait_for(
+                lambda: self._table and self._etag() not in request.values(b"if-none-match"), timeout=25
+            )
+            if self._table is None or self._etag() in request.values(b"if-none-match"):
                 return b"HTTP/1.1 304 Not Modified\r\n\r\n"
             return plain(json.dumps(self._table).encode(), b"ETag: " + self._etag())
 

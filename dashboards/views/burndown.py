@@ -8,6 +8,7 @@ from django.shortcuts import render
 from django.utils import timezone
 
 from dashboards import figures, words
+from dashboards.parameters import text
 from dashboards.seats import Seat, project_page
 from migrator.core.stages import LADDER
 from migrator.inventory.models import Kind
@@ -29,7 +30,7 @@ class Row:
 
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
-    units = Slice(**{name: request.GET.get(name, "") for name in ("service", "team", "kind")})
+    units = Slice(**{name: text(request.GET, name) for name in ("service", "team", "kind")})
     view = "down" if request.GET.get("view") == "down" else "up"
     days = next((span for span, _ in SPANS if str(span) == request.GET.get("days")), 90)
     found = burn_up(project=seat.project, now=timezone.now(), units=units, days=days)

@@ -10,6 +10,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboards import words
+from dashboards.parameters import text
 from dashboards.seats import Seat, forbidden, holders, project_page
 from migrator.access.rights import Right
 from migrator.core.stages import Stage
@@ -48,9 +49,9 @@ class Line:
 
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
-    wanted = Wanted(**{name: request.GET.get(name, "").strip() for name in FILTERS})
-    after = request.GET.get("after", "")
-    opened = tuple(int(text) for text in request.GET.getlist("open")[:MOST_OPEN] if text.isdecimal())
+    wanted = Wanted(**{name: text(request.GET, name) for name in FILTERS})
+    after = text(request.GET, "after")
+    opened = tuple(int(told) for told in request.GET.getlist("open")[:MOST_OPEN] if told.isdecimal())
     counts = stage_counts(project=seat.project)
     found = (
         top_units(project=seat.project, after=after, limit=PAGE)

@@ -3,8 +3,9 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from dashboards import words
 from dashboards.changes import acts
+from dashboards.parameters import key, text
+from dashboards.proposals import place
 from dashboards.seats import Seat, project_page
 from migrator.core.stages import Direction
 from migrator.rollout.queries import Entry, ledger
@@ -20,14 +21,14 @@ DIRECTIONS = (
 
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
-    direction = request.GET.get("direction", "")
-    search = request.GET.get("search", "").strip()
-    older_than = request.GET.get("older_than", "")
+    direction = text(request.GET, "direction")
+    search = text(request.GET, "search")
+    older_than = key(request.GET, "older_than")
     entries = ledger(
         project=seat.project,
         direction=direction if direction in list(Direction) else "",
         search=search,
-        older_than=int(older_than) if older_than.isdecimal() and len(older_than) < 19 else None,
+        older_than=older_than,
         limit=PAGE + 1,
     )
     context = {
@@ -48,5 +49,4 @@ def sentence(entries: list[Entry], *, filtered: bool) -> str:
         return "No change matches this filter." if filtered else "Nothing has changed yet."
     last = entries[0]
     told = "Found" if filtered else "Last change"
-    share = words.percentage(last.after.candidate)
-    return f"{told}: {last.actor} set {last.unit_key} to {last.after.rung.label.lower()}, candidate {share}."
+    return f"{told}: {last.actor} set {last.unit_key} to {place(last.after).lower()}."

@@ -19,7 +19,7 @@ SHOWN = 20
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     now = timezone.now()
-    found = attention(project=seat.project, now=now)
+    found = attention(project=seat.project, now=now, ready=False)
     obeyed = convergence(project=seat.project, now=now)
     known = {case.unit_id for case in (*found.wrong, *found.suspect)}
     rest = [row for row in serving(project=seat.project, limit=SHOWN + len(known)) if row.id not in known]
@@ -47,7 +47,7 @@ def sentence(found: Attention, rest: list[UnitRow], obeyed: Convergence) -> str:
 def everywhere(request: HttpRequest) -> HttpResponse:
     """The way in for an alert that names no project: straight on where there is one, else the list."""
     now = timezone.now()
-    rows = [(seat, attention(project=seat.project, now=now)) for seat in seats_of(request=request)]
+    rows = [(seat, attention(project=seat.project, now=now, ready=False)) for seat in seats_of(request=request)]
     rows.sort(key=lambda row: (-len(row[1].wrong), -len(row[1].suspect), row[0].project.slug))
     wrong = sum(len(found.wrong) for _, found in rows)
     told = (

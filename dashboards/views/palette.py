@@ -5,6 +5,7 @@ from django.shortcuts import render
 from django.urls import reverse
 
 from dashboards.context import PAGES
+from dashboards.parameters import text
 from dashboards.seats import seats_of
 from migrator.inventory.queries import Wanted, matching_units
 
@@ -13,7 +14,7 @@ SHOWN = 8
 
 def entries(request: HttpRequest) -> HttpResponse:
     """Pages and units of the reader's project, or of all their projects where none is named."""
-    search, slug = request.GET.get("search", "").strip(), request.GET.get("project", "")
+    search, slug = text(request.GET, "search"), text(request.GET, "project")
     seats = [seat for seat in seats_of(request=request) if slug in ("", seat.project.slug)]
     pages = [
         {"name": f"{name} of {seat.project.name}", "href": reverse(address, args=[seat.project.slug])}

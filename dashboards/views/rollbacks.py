@@ -4,6 +4,8 @@ A sheet says what will happen; pressing its button does it, as often as it is pr
 the same address shows the proof: who answers now, and which data planes confirmed.
 """
 
+from dataclasses import dataclass
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib import messages
@@ -13,13 +15,17 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboards.forms import REASON_LENGTH
+from dashboards.parameters import text
 from dashboards.seats import Seat, forbidden, holders, project_page
 from migrator.access.rights import Forbidden, Right
+from migrator.core.stages import ALL
 from migrator.inventory.models import Unit
+from migrator.observations.queries import Metric, series
 from migrator.rollout.queries import convergence, ledger, preview
 from migrator.rollout.scopes import Scope, one_unit
 from migrator.rollout.services import rollback
 
+PROOF = timedelta(minutes=5)
 either = require_http_methods(["GET", "HEAD", "POST"])
 
 
@@ -30,9 +36,27 @@ def unit(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     if found is None:
         raise Http404(f"{seat.project.name} has no unit with this number.")
     last = ledger(project=seat.project, unit_id=unit_id, limit=1)
-    return _sheet(
-        request, seat, one_unit(found), {"unit": found, "named": found.key, "last": last[0] if last else None}
-    )
+    context = {"unit": found, "named": found.key, "last": last[0] if last else None, "seen": seen(found)}
+    return _sheet(request, seat, one_unit(found), context)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Seen:
+    """Who answered in the newest minute that was reported: the proof that a rollback took effect."""
+
+    at: datetime
+    legacy_bp: int
+    requests: int
+
+
+def seen(unit: Unit) -> Seen | None:
+    """None where nothing was reported within five minutes."""
+    now = timezone.now()
+    points = series(unit=unit, metric=Metric.SHARE, start=now - PROOF, end=now, step_s=60)
+    last = next((point for point in reversed(points) if point.value is not None), None)
+    if last is None or last.value is None:
+        return None
+    return Seen(at=last.at, legacy_bp=ALL - round(last.value * ALL), requests=last.samples)
 
 
 @either
@@ -65,7 +89,7 @@ def _sheet(request: HttpRequest, seat: Seat, scope: Scope, context: dict[str, An
 
 def _roll_back(request: HttpRequest, seat: Seat, scope: Scope) -> HttpResponse:
     """Never refused for its reason's length, a stale page or a second press."""
-    reason = request.POST.get("reason", "").strip()[:REASON_LENGTH]
+    reason = text(request.POST, "reason")[:REASON_LENGTH]
     try:
         done = rollback(project=seat.project, scope=scope, actor=seat.actor, reason=reason, now=timezone.now())
     except Forbidden as refused:

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from dashboards import words
 from dashboards.changes import acts
+from dashboards.parameters import key
 from dashboards.proposals import (
     PRESETS,
     RECENT,
@@ -25,7 +26,7 @@ from dashboards.seats import Seat, project_page
 from dashboards.unit_charts import SPANS, USUAL_SPAN, frame, latency_chart, mismatch_chart
 from dashboards.views.standpoint import Subject, subject_of
 from migrator.core.gate import Word
-from migrator.core.stages import ALL, RUNGS, Direction, Stage
+from migrator.core.stages import ALL, RUNGS, Direction, Scrutiny, Stage
 from migrator.inventory.queries import fields_of
 from migrator.observations.queries import NOTHING_SEEN, groups, standings
 from migrator.rollout.queries import Convergence, Entry, convergence, ledger
@@ -51,9 +52,10 @@ def page(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
         "verdict": subject.verdict,
         "last_pair_at": moment(subject.evidence.last_at),
         "sentence": sentence(subject),
+        "is_judged": subject.unit.position.rung.scrutiny is Scrutiny.BODIES,
         "acts": acts(entries),
         "change": last_change(seat, subject, entries, now),
-        "conflict": conflict(request, subject, entries, now),
+        "conflict": conflict(key(request.GET, "seen"), proposal, entries, now),
         "reason": request.GET.get("reason", ""),
         **controls(subject, wish, proposal),
         **charts(request, seat, subject, entries, now),
@@ -182,15 +184,23 @@ class Conflict:
     who: str
     theirs: str
     ago: str
+    mine: str
+    """What the reader wanted, and from where: `canary 5 % from canary 2 %`."""
 
 
-def conflict(request: HttpRequest, subject: Subject, entries: list[Entry], now: datetime) -> Conflict | None:
-    """Told after a flip that came back stale; `seen` is the version that the reader's page had."""
-    seen = request.GET.get("seen", "")
-    if not seen.isdecimal() or int(seen) >= subject.unit.version or not entries:
+def conflict(seen: int | None, proposal: Proposal, entries: list[Entry], now: datetime) -> Conflict | None:
+    """Told after a flip that came back stale; `seen` is the unit's version that the reader's page had."""
+    if seen is None or not entries or seen >= entries[0].unit_version:
         return None
     last = entries[0]
-    return Conflict(who=last.actor, theirs=place(last.after).lower(), ago=words.ago(last.at, now=now))
+    overtaken = next((entry for entry in entries if entry.unit_version == seen + 1), None)
+    start = f" from {place(overtaken.before).lower()}" if overtaken else ""
+    return Conflict(
+        who=last.actor,
+        theirs=place(last.after).lower(),
+        ago=words.ago(last.at, now=now),
+        mine=place(proposal.target).lower() + start,
+    )
 
 
 def charts(request: HttpRequest, seat: Seat, subject: Subject, entries: list[Entry], now: datetime) -> dict[str, Any]:
@@ -203,7 +213,8 @@ def charts(request: HttpRequest, seat: Seat, subject: Subject, entries: list[Ent
     shown = frame(
         unit=subject.unit, span=span, alpha=subject.policy.alpha, entries=entries, slug=seat.project.slug, now=now
     )
-    return chosen | {"charts": [mismatch_chart(shown), latency_chart(shown)]}
+    drawn = [mismatch_chart(shown), latency_chart(shown)]
+    return chosen | {"charts": drawn, "charts_have_rows": any(chart.rows for chart in drawn)}
 
 
 def _fields(subject: Subject) -> dict[str, Any]:

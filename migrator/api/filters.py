@@ -1,11 +1,15 @@
 """Filters of lists, as query parameters."""
 
+from datetime import datetime
 from typing import Any
 
 import django_filters
+from django import forms
+from django.core.exceptions import ValidationError
 from django.db.models import QuerySet
 from django_filters.rest_framework import FilterSet
 
+from migrator.api.times import EARLIEST, LATEST
 from migrator.core.stages import Operation, Stage
 from migrator.inventory.models import Kind, Unit
 from migrator.rollout.models import Flip
@@ -18,6 +22,21 @@ def one_of(values: Any, **options: Any) -> django_filters.ChoiceFilter:
     return django_filters.ChoiceFilter(choices=[(value, value) for value in known], error_messages=words, **options)
 
 
+def of_our_times(moment: datetime) -> None:
+    """Years that no clock shows overflow in arithmetic with zones."""
+    if not EARLIEST <= moment <= LATEST:
+        raise ValidationError("A time lies between the years 2000 and 2100.")
+
+
+class IdFilter(django_filters.Filter):  # type: ignore[misc]
+    """The id of a row: a whole number that the database can hold."""
+
+    field_class = forms.IntegerField
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(min_value=1, max_value=2**63 - 1, **options)
+
+
 class UnitFilter(FilterSet):  # type: ignore[misc]
     """Units by what people look for."""
 
@@ -27,7 +46,7 @@ class UnitFilter(FilterSet):  # type: ignore[misc]
     operation = one_of(Operation)
     service = django_filters.CharFilter(field_name="service__name", label="A service's name.")
     team = django_filters.CharFilter(field_name="team__name", label="A team's name.")
-    parent = django_filters.NumberFilter(field_name="parent_id", label="Id of the endpoint whose fields are wanted.")
+    parent = IdFilter(field_name="parent_id", label="Id of the endpoint whose fields are wanted.")
     gone = django_filters.BooleanFilter(method="filter_gone", label="Units that are tracked no longer.")
 
     class Meta:
@@ -46,12 +65,12 @@ class UnitFilter(FilterSet):  # type: ignore[misc]
 class FlipFilter(FilterSet):  # type: ignore[misc]
     """The ledger by unit, actor, direction and time."""
 
-    unit = django_filters.NumberFilter(field_name="unit_id", label="Id of a unit.")
+    unit = IdFilter(field_name="unit_id", label="Id of a unit.")
     actor = django_filters.CharFilter(label="Exactly as the ledger shows it.")
     stage = one_of(Stage, field_name="to_stage", label="Where the flip led.")
     direction = one_of(["forward", "sideways", "back"])
-    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte")
-    until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt")
+    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", validators=[of_our_times])
+    until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", validators=[of_our_times])
 
     class Meta:
         model = Flip

@@ -48,7 +48,7 @@ def refuse_unkeepable(document: dict[str, Any]) -> None:
 
 def unkeepable(value: Any) -> str | None:
     if isinstance(value, float) and not math.isfinite(value):
-        return f"{value} is no number that JSON knows. Write a finite number."
+        return "NaN and infinities are no numbers in JSON. Write a finite number."
     if isinstance(value, str) and any(c == "\0" or SURROGATES[0] <= c <= SURROGATES[1] for c in value):
         return "This text holds a NUL character or half a surrogate pair. Leave it out."
     return None
@@ -59,7 +59,9 @@ def leaves(value: Any, place: str = "") -> Iterator[tuple[str, Any]]:
     if isinstance(value, dict):
         for name, inner in value.items():
             yield place, name
-            yield from leaves(inner, f"{place}.{name}" if place else name)
+            # The name itself may be what cannot be sent back.
+            told = name.encode("utf-8", "backslashreplace").decode()
+            yield from leaves(inner, f"{place}.{told}" if place else told)
     elif isinstance(value, list):
         for index, inner in enumerate(value):
             yield from leaves(inner, f"{place}.{index}" if place else str(index))

@@ -4,6 +4,7 @@
 a 500 that says so and nothing else, with the traceback in the log.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, Final
 
@@ -179,5 +180,5 @@ def flattened(detail: Any, place: str = "") -> Iterator[tuple[str, str]]:
             nested = isinstance(inner, Mapping | list)
             yield from flattened(inner, f"{place}.{index}" if nested and place else place)
     else:
-        leaf = place.rpartition(".")[2]
-        yield place, str(detail) if leaf in str(detail) else f"{place}: {detail}"
+        named = re.search(rf"\b{re.escape(place.rpartition('.')[2])}\b", str(detail))
+        yield place, str(detail) if named else f"{place}: {detail}"

@@ -94,7 +94,7 @@ class Evidence:
         """Plain JSON, as the ledger keeps it beside a flip."""
         record = asdict(self)
         record["outcomes"] = {str(outcome): count for outcome, count in self.outcomes.items() if count}
-        return record | {"pairs": self.pairs, "mismatch_rate": self.mismatch_rate, "bound": self.upper_bound()}
+        return record | {"pairs": self.pairs, "mismatch_rate": self.mismatch_rate}
 
 
 class Word(StrEnum):
@@ -139,8 +139,12 @@ class Verdict:
         return self.word is Word.PROMOTE
 
 
-def judge(*, evidence: Evidence, policy: Policy, now: float) -> Verdict:
-    """Judge one unit. `now` is seconds since the epoch."""
+def judge(*, evidence: Evidence, policy: Policy, now: float, serving: bool = True) -> Verdict:
+    """Judge one unit. `now` is seconds since the epoch.
+
+    `serving` says that callers meet the candidate. Where none do there is nothing to take back: proven
+    harm then holds the unit where it is.
+    """
     harm = harm_proven(evidence=evidence, policy=policy)
     gates = (
         _arrival(evidence, policy),
@@ -148,7 +152,7 @@ def judge(*, evidence: Evidence, policy: Policy, now: float) -> Verdict:
         _safety(evidence, policy, harmed=harm),
     )
     if harm:
-        return Verdict(word=Word.ROLLBACK, reason=gates[-1].reason, gates=gates)
+        return Verdict(word=Word.ROLLBACK if serving else Word.HOLD, reason=gates[-1].reason, gates=gates)
     for gate in gates:
         if gate.result is Pass.NO_DATA:
             return Verdict(
@@ -171,9 +175,9 @@ def _arrival(evidence: Evidence, policy: Policy) -> Gate:
     if share is None:
         return Gate(name="completeness", result=Pass.NO_DATA, reason="No data plane has reported yet.")
     if share < policy.completeness:
-        reason = f"Only {share:.1%} of the observations arrived; {policy.completeness:.0%} are demanded."
+        reason = f"Only {_share(share)} of the observations arrived; {_share(policy.completeness)} are demanded."
         return Gate(name="completeness", result=Pass.NO_DATA, reason=reason)
-    return Gate(name="completeness", result=Pass.PASS, reason=f"{share:.1%} of the observations arrived.")
+    return Gate(name="completeness", result=Pass.PASS, reason=f"{_share(share)} of the observations arrived.")
 
 
 def _freshness(evidence: Evidence, policy: Policy, now: float) -> Gate:
@@ -192,12 +196,12 @@ def _safety(evidence: Evidence, policy: Policy, *, harmed: bool) -> Gate:
         return Gate(name="mismatches", result=Pass.NO_DATA, reason="Nothing was compared yet.")
     differ = f"{bad:,} of {pairs:,} {'callers' if evidence.subjects else 'pairs'} differ"
     if harmed:
-        reason = f"{differ}: proven to be more than {policy.harm_limit:.2%}."
+        reason = f"{differ}: proven to be more than {_share(policy.harm_limit)}."
         return Gate(name="mismatches", result=Pass.FAIL, reason=reason)
     bound = evidence.upper_bound(alpha=policy.alpha) or 0.0
     if stats.proof_of_safety(bad=bad, pairs=pairs, limit=policy.mismatch_limit) >= 1 / policy.alpha:
-        return Gate(name="mismatches", result=Pass.PASS, reason=f"{differ} (at most {bound:.2%}).")
-    reason = f"{differ} (at most {bound:.2%}); below {policy.mismatch_limit:.2%} must be proven."
+        return Gate(name="mismatches", result=Pass.PASS, reason=f"{differ} (at most {_share(bound)}).")
+    reason = f"{differ} (at most {_share(bound)}); below {_share(policy.mismatch_limit)} must be proven."
     over = bad / pairs >= policy.mismatch_limit and bad >= 2
     return Gate(name="mismatches", result=Pass.FAIL if over else Pass.NO_DATA, reason=reason)
 
@@ -206,3 +210,11 @@ def _missing(evidence: Evidence, policy: Policy) -> int | None:
     bad, pairs = evidence.independent_bad, evidence.independent_pairs
     needed = stats.pairs_needed(bad=bad, limit=policy.mismatch_limit, alpha=policy.alpha)
     return needed - pairs if needed > pairs else None
+
+
+def _share(fraction: float) -> str:
+    """As people write it, with the digits that matter: 0.00382 -> `0.38 %`, 0.000043 -> `0.0043 %`."""
+    hundredths = fraction * 100
+    if 0 < hundredths < 0.001:
+        return "less than 0.001 %"
+    return f"{hundredths:.1f} %".replace(".0 ", " ") if hundredths >= 10 else f"{hundredths:.2g} %"

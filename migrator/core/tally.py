@@ -8,7 +8,6 @@ so that any shard may add up any part at any time.
 import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from heapq import nsmallest
 from math import ceil, floor, log
 from typing import Final
 
@@ -96,7 +95,7 @@ def merge_sketches(sketches: Iterable[Iterable[int]]) -> tuple[int, ...]:
 
 def smallest(hashes: Collection[int]) -> tuple[int, ...]:
     """A sketch of these distinct hashes."""
-    return tuple(sorted(hashes) if len(hashes) <= SKETCH_SIZE else nsmallest(SKETCH_SIZE, hashes))
+    return tuple(sorted(hashes)[:SKETCH_SIZE])
 
 
 def estimate(sketch: Sequence[int]) -> int:

@@ -64,6 +64,7 @@ class Doors:
             # While the database is away, who was let in before still is: data planes keep their tables.
             if known is None:
                 raise later("The database does not answer, so this token cannot be checked. Ask again.") from None
+            self._known[key] = (monotonic() + TRUSTED_S, known)
             return known
         if len(self._known) >= REMEMBERED:
             self._known.clear()

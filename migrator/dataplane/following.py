@@ -21,6 +21,9 @@ from migrator.inventory.versions import CHANNEL
 
 POLL_S: Final = 2.0
 RECONNECT_S: Final = 0.5
+CONNECT_S: Final = 5
+READ_S: Final = 30.0
+"""How long reading a table may take; a whole one of 100,000 units takes a second."""
 
 log = structlog.get_logger()
 
@@ -51,7 +54,7 @@ class Tables:
         if slug not in self._tables:
             async with self._locks.setdefault(slug, asyncio.Lock()):
                 if slug not in self._tables:
-                    reading = await in_thread(lambda: read_project(slug=slug))
+                    reading = await in_thread(lambda: read_project(slug=slug), seconds=READ_S)
                     if reading is None:
                         del self._locks[slug]
                         return None
@@ -65,7 +68,9 @@ class Tables:
         """Bring a table up to what is committed. Refreshes of one table queue up. Raises DatabaseError."""
         async with self._locks[table.slug]:
             moving = frozenset(table.moving)
-            reading = await in_thread(lambda: read_project(slug=table.slug, after=table.version, moving=moving))
+            reading = await in_thread(
+                lambda: read_project(slug=table.slug, after=table.version, moving=moving), seconds=READ_S
+            )
             table.stale_since = None
             if reading is None:
                 return
@@ -85,6 +90,7 @@ class Tables:
         parameters = connections["default"].get_connection_params()
         for ours in ("cursor_factory", "context"):
             parameters.pop(ours, None)
+        parameters.setdefault("connect_timeout", CONNECT_S)
         async with await psycopg.AsyncConnection.connect(**parameters, autocommit=True) as connection:
             await connection.execute(f"LISTEN {CHANNEL}")
             await self._check()

@@ -56,7 +56,7 @@ async def evaluate_one(request: Request) -> Response:
     try:
         live = await _table(request)
         subject = await _subject(request)
-        unit = next((unit for unit in live.units.values() if unit.key == key), None)
+        unit = live.unit_of(key)
         if unit is None:
             raise Unevaluated(HTTPStatus.NOT_FOUND, "FLAG_NOT_FOUND", f"There is no unit {key}.")
     except Unevaluated as error:

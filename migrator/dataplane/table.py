@@ -48,6 +48,10 @@ class LiveTable:
             except TimeoutError:
                 return
 
+    def unit_of(self, key: str) -> UnitRoute | None:
+        """The tracked unit of this key."""
+        return self.units.get(self._ids.get(key, 0))
+
     def let_go(self) -> None:
         """Nobody waits any longer: the server stops."""
         self._letting_go = True
@@ -67,6 +71,7 @@ class LiveTable:
 
     def _restart(self, reading: Reading) -> None:
         self.units: dict[int, UnitRoute] = {}
+        self._ids: dict[str, int] = {}
         self._gone: dict[int, UnitRoute] = {}
         self.moving: set[int] = set()
         self._log: list[tuple[int, int]] = []
@@ -89,6 +94,7 @@ class LiveTable:
         here, there = (self._gone, self.units) if route.gone else (self.units, self._gone)
         here[route.id] = route
         there.pop(route.id, None)
+        self._ids[route.key] = route.id
         if is_moving(route):
             self.moving.add(route.id)
         else:

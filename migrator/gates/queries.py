@@ -38,7 +38,12 @@ def judgements(*, units: Sequence[Unit], now: datetime) -> dict[int, Judgement]:
         unit.pk: Judgement(
             evidence=found[unit.pk],
             policy=policies[unit.project_id],
-            verdict=judge(evidence=found[unit.pk], policy=policies[unit.project_id], now=now.timestamp()),
+            verdict=judge(
+                evidence=found[unit.pk],
+                policy=policies[unit.project_id],
+                now=now.timestamp(),
+                serving=unit.answers_from_candidate,
+            ),
         )
         for unit in units
     }

@@ -84,6 +84,7 @@ class Admin:
             "passed": worker.reporter.passed,
             "connections": worker.connections,
             "forced": sorted(worker.forced.keys),
+            "left_out": worker.steering.left_out,
         }
 
     def _table(self) -> dict[str, Any]:

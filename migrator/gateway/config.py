@@ -25,6 +25,8 @@ class Config:
     port: int
     admin_host: str
     admin_port: int
+    admin_named: bool
+    """Somebody chose the admin address: it is that one or none."""
     state_dir: Path
     workers: int
     name: str
@@ -41,7 +43,7 @@ def read_config(arguments: list[str], environment: dict[str, str]) -> Config:
         ("listen", "HOST:PORT for callers", True, None),
         ("state-dir", "where the last table and unsent reports are kept", False, None),
         ("workers", "how many processes serve", False, "1"),
-        ("admin", "HOST:PORT of the admin address; loopback, one port above --listen", False, None),
+        ("admin", "HOST:PORT of the admin address; loopback, one port above --listen or a free one", False, None),
         ("name", "this gateway's name in reports; the host's", False, socket.gethostname()),
         ("legacy", "legacy's address, for as long as no table has been seen", False, None),
     ):
@@ -80,6 +82,7 @@ def _checked(given: argparse.Namespace) -> Config:
         port=port,
         admin_host=admin_host,
         admin_port=admin_port,
+        admin_named=bool(given.admin),
         state_dir=_state_dir(given.state_dir, given.project),
         workers=int(given.workers),
         name=given.name[:180],

@@ -14,10 +14,11 @@ only: nothing of it was sent before, or executing it twice harms nobody and no a
 
 import math
 import time
+from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from migrator.core.graphql import is_query
-from migrator.core.stages import Scrutiny
+from migrator.core.stages import ALL, Scrutiny, Stage
 from migrator.core.wire import Side
 from migrator.gateway.headers import (
     LAST_CHUNK,
@@ -73,7 +74,7 @@ class Exchange:
         self._caller = caller
         self._head = head
         self._course = course
-        self._lines = request_lines(head, peer=caller.peer)
+        self._lines = request_lines(head, peer=caller.peer, host=course.service.legacy.authority)
         self._side = course.decision.serve
         self._link: Link | None = None
         self._mirror: MirrorCall | None = None
@@ -112,6 +113,8 @@ class Exchange:
                 subject=course.subject,
                 at=time.time(),
             )
+        if self._left_out():
+            self._side = Side.LEGACY
         self._ask(self._side)
         if whole:
             self._request_known()
@@ -140,8 +143,6 @@ class Exchange:
             self._link.abandon()
         if self._mirror is not None:
             self._mirror.cancel("the caller went away")
-        elif self._record is not None and self._course.decision.mirror is not None:
-            self._record.shed = "the caller went away"
         self._close(None)
 
     def caller_blocked(self) -> None:
@@ -179,7 +180,11 @@ class Exchange:
 
     def on_head(self, head: ResponseHead) -> None:
         if head.status == 101 or (head.status < 300 and self._head.method == b"CONNECT"):
-            self._become_tunnel(head)
+            if self._course.upgrades:
+                self._become_tunnel(head)
+            elif self._link is not None:
+                self._link.abandon()
+                self.on_failure(Failure(Trouble.BROKEN, "it changed protocols without being asked"))
             return
         caller, minor = self._caller, self._head.minor
         self._framing = caller_framing(head, minor=minor)
@@ -188,6 +193,8 @@ class Exchange:
         caller.keep_alive = keep_alive
         served_by = self._side.encode() if self._course.announce else b""
         self._started = True
+        if self._side is Side.CANDIDATE:
+            self._course.service.breaker.succeeded()
         self._pending = answer_bytes(
             head, framing=self._framing, minor=minor, keep_alive=keep_alive, served_by=served_by
         )
@@ -218,13 +225,15 @@ class Exchange:
         self._link = None
         if self._closed:
             return
+        if self._side is Side.CANDIDATE and failure.trouble is not Trouble.STALE:
+            self._course.service.breaker.failed(self._course.service.candidate.now())
         if self._started:
             self._caller.cut(clean=self._framing >= CHUNKED)
             self._close(failure.message)
         elif not self._try_again(failure):
             late = failure.trouble is Trouble.TIMEOUT
-            status, reason = (504, "Gateway Timeout") if late else (502, "Bad Gateway")
-            self._answer(status, reason, f"The {self._side} service gave no answer: {failure.message}.")
+            status = HTTPStatus.GATEWAY_TIMEOUT if late else HTTPStatus.BAD_GATEWAY
+            self._answer(status, f"The {self._side} service gave no answer: {failure.message}.")
             self._close(failure.message)
 
     def on_blocked(self) -> None:
@@ -234,6 +243,26 @@ class Exchange:
         self._caller.resume_reading()
 
     # ------------------------------------------------------------------------------ inside
+
+    def _left_out(self) -> bool:
+        """Whether the candidate should answer but keeps failing, and legacy may answer in its place."""
+        course, record = self._course, self._record
+        if record is None or self._side is Side.LEGACY or not self._legacy_may(record):
+            return False
+        breaker = course.service.breaker
+        if breaker.admits(course.service.candidate.now()):
+            return False
+        record.fallback = "it is left out: it failed several times in a row"
+        return True
+
+    def _legacy_may(self, record: Record) -> bool:
+        """Whether legacy may answer what was the candidate's, before anything was sent.
+
+        A write may only where legacy still takes a share of them: once all are the candidate's, its data
+        has moved on. A removed unit has no legacy.
+        """
+        route = record.route
+        return route.unit.stage is not Stage.REMOVED and (self._course.repeatable or route.candidate < ALL)
 
     def _ask(self, side: Side, *, fresh: bool = False) -> None:
         self._side = side
@@ -284,7 +313,7 @@ class Exchange:
         service = course.service
         if body is None or self._held > service.body_limit:
             record.shed = "the request is larger than what is mirrored"
-        elif service.flights.count >= service.mirror_limit or self._caller.worker.overloaded:
+        elif len(service.mirrors) >= service.mirror_limit or self._caller.worker.overloaded:
             record.shed = "the mirror is at its limit"
         else:
             self._start_mirror(side, record, b"".join(body))
@@ -302,23 +331,31 @@ class Exchange:
             sister=not self._course.repeatable,
             dropped=worker.steering.dropped,
         )
-        self._mirror = MirrorCall(service=service, record=record, side=side, reply=reply, settled=worker.judge.settled)
+        self._mirror = MirrorCall(
+            upstream=upstream,
+            patience=service.mirror_patience,
+            under_way=service.mirrors,
+            record=record,
+            reply=reply,
+            settled=worker.judge.settled,
+        )
         self._mirror.start(method=self._head.method, data=data, repeatable=self._course.repeatable)
 
     def _try_again(self, failure: Failure) -> bool:
         """Ask once more where that is certain to harm nobody. Says whether it did."""
         if self._body is None:
             return False
-        unsent = failure.trouble is Trouble.REFUSED
-        if self._side is Side.CANDIDATE and (unsent or self._course.repeatable):
-            if self._record is not None:
-                self._record.fallback = failure.message
-            self._ask(Side.LEGACY)
-            return True
         if failure.trouble is Trouble.STALE and self._course.repeatable:
             self._ask(self._side, fresh=True)
             return True
-        return False
+        record, unsent = self._record, failure.trouble is Trouble.REFUSED
+        if record is None or self._side is Side.LEGACY or not (unsent or self._course.repeatable):
+            return False
+        if not self._legacy_may(record):
+            return False
+        record.fallback = failure.message
+        self._ask(Side.LEGACY)
+        return True
 
     def _become_tunnel(self, head: ResponseHead) -> None:
         link = self._link
@@ -328,17 +365,20 @@ class Exchange:
         self._caller.write(tunnel_bytes(head))
         if self._reply is not None:
             self._reply.head(head)
+            self._reply.end(self._course.service.legacy.now())
         self._caller.become_tunnel(link)
 
-    def _answer(self, status: int, reason: str, text: str) -> None:
+    def _answer(self, status: HTTPStatus, text: str) -> None:
         self._caller.keep_alive = False
-        self._caller.write(plain_answer(status, reason, text, head_only=self._head.method == b"HEAD"))
+        self._caller.write(plain_answer(status, text, head_only=self._head.method == b"HEAD"))
 
     def _close(self, error: str | None) -> None:
         self._closed = True
         self._link = None
-        reply, record = self._reply, self._record
+        reply, record, course = self._reply, self._record, self._course
         if reply is not None and record is not None:
-            reply.end(self._course.service.legacy.now(), error)
+            if course.decision.mirror is not None and record.mirrored is None and record.shed is None:
+                record.shed = "it ended before the whole request had come"
+            reply.end(course.service.legacy.now(), error)
             self._caller.worker.judge.settled(record)
         self._caller.exchange_ended()

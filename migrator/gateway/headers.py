@@ -6,6 +6,7 @@ headers of RFC 9110 §7.6.1, those that `Connection` names, and everything that 
 `X-Forwarded-For`, because the service behind sees the gateway's address where it used to see the caller's.
 """
 
+from http import HTTPStatus
 from typing import Final
 
 from migrator.sdk.framing import CHUNKED, UNTIL_CLOSE, Fields, RequestHead, ResponseHead, connection_options
@@ -26,10 +27,15 @@ CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n"
 
 
-def request_lines(head: RequestHead, *, peer: bytes) -> Fields:
-    """The header lines of a request that travel on. `peer` is the caller's address, empty where unknown."""
+def request_lines(head: RequestHead, *, peer: bytes, host: bytes) -> Fields:
+    """The header lines of a request that travel on.
+
+    `peer` is the caller's address, empty where unknown; `host` is for a caller of HTTP/1.0 that names none.
+    """
     dropped = _dropped(head.notable)
     kept = [field for field in head.fields if field[0] not in dropped and not field[0].startswith(OURS)]
+    if b"host" not in head.notable:
+        kept.insert(0, (b"host", b"Host: " + host))
     if peer:
         chain = b", ".join([*head.notable.get(b"x-forwarded-for", ()), peer])
         kept = (
@@ -90,6 +96,8 @@ def answer_bytes(head: ResponseHead, *, framing: int, minor: int, keep_alive: bo
     dropped = _dropped(head.notable)
     if b"transfer-encoding" in head.notable and b"content-length" in head.notable:
         dropped = dropped | {b"content-length"}
+    if served_by:
+        dropped = dropped | {b"x-migrator-served-by"}
     parts = [b"HTTP/1.1" + head.line[8:]]
     parts += [line for name, line in head.fields if name not in dropped]
     if framing == CHUNKED:
@@ -125,11 +133,11 @@ def caller_framing(head: ResponseHead, *, minor: int) -> int:
     return CHUNKED if minor == 1 else UNTIL_CLOSE
 
 
-def plain_answer(status: int, reason: str, text: str, *, head_only: bool = False) -> bytes:
+def plain_answer(status: HTTPStatus, text: str, *, head_only: bool = False) -> bytes:
     """An answer of the gateway's own, after which the connection closes."""
     body = (text + "\n").encode()
     head = (
-        f"HTTP/1.1 {status} {reason}\r\nContent-Type: text/plain; charset=utf-8\r\n"
+        f"HTTP/1.1 {status.value} {status.phrase}\r\nContent-Type: text/plain; charset=utf-8\r\n"
         f"Content-Length: {len(body)}\r\nConnection: close\r\n\r\n"
     )
     return head.encode() + (b"" if head_only else body)

@@ -10,6 +10,8 @@ from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
+import structlog
+
 from migrator.core.comparison import Answer, Comparison, compare
 from migrator.core.fields import FieldIndex
 from migrator.core.paths import PathRefused
@@ -22,7 +24,7 @@ from migrator.gateway.samples import Samples
 from migrator.sdk.framing import value_of
 from migrator.sdk.reporter import Reporter
 
-TURN_SECONDS: Final = 0.02
+TURN_SECONDS: Final = 0.025
 """How long one turn of judging may hold up the loop."""
 QUEUE: Final = 512
 """Records waiting to be judged. More are counted as skipped."""
@@ -31,7 +33,12 @@ LARGE_BYTES: Final = 65_536
 LARGE_QUEUE: Final = 32
 SERVER_ERROR: Final = 500
 
-_ERROR: Final = {Side.LEGACY: Outcome.LEGACY_ERROR, Side.CANDIDATE: Outcome.CANDIDATE_ERROR}
+Judgement = tuple[Outcome, Comparison | None, Sequence[FieldResult]]
+
+READ_ALWAYS: Final = frozenset({b"content-encoding", b"content-type"})
+"""Headers that say how a body is read."""
+
+log = structlog.get_logger()
 
 
 class Judge:
@@ -45,6 +52,7 @@ class Judge:
         self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compare")
         self._in_thread = 0
         self._headers: Sequence[str] = ()
+        self._read = READ_ALWAYS
         self._fields: dict[int, FieldIndex] = {}
         self._routes: Routes | None = None
         self._samples = Samples()
@@ -52,7 +60,8 @@ class Judge:
     def apply(self, routes: Routes) -> None:
         """Compare as another table has it."""
         self._routes = routes
-        self._headers = routes.manners.compared_headers
+        self._headers = tuple(name.lower() for name in routes.manners.compared_headers)
+        self._read = READ_ALWAYS | {name.encode() for name in self._headers}
         self._samples.allowed = routes.manners.value_paths
         self._fields = {}
 
@@ -73,7 +82,7 @@ class Judge:
     def close(self) -> None:
         """Judge what waits, wait for the thread."""
         while self._queue:
-            self._judge(self._queue.popleft())
+            self._judge_safely(self._queue.popleft())
         self._thread.shutdown(wait=True)
 
     # ------------------------------------------------------------------------------ inside
@@ -85,11 +94,19 @@ class Judge:
     def _turn(self) -> None:
         until = self._loop.time() + TURN_SECONDS
         while self._queue:
-            self._judge(self._queue.popleft())
+            self._judge_safely(self._queue.popleft())
             if self._loop.time() > until:
                 self._later()
                 return
         self._scheduled = False
+
+    def _judge_safely(self, record: Record) -> None:
+        """A fault of ours while judging one record costs that record, and is said."""
+        try:
+            self._judge(record)
+        except Exception as error:
+            log.error("judge.fault", unit=record.route.unit.key, exc_info=error)
+            self._report(record, Outcome.SKIPPED, None)
 
     def _judge(self, record: Record) -> None:
         outcome = outcome_before_comparing(record)
@@ -98,16 +115,37 @@ class Judge:
         if outcome is not None:
             self._report(record, outcome, None)
             return
-        control, candidate = answers(record)
-        if control.body != candidate.body and len(control.body) + len(candidate.body) > LARGE_BYTES:
+        control, candidate = self._answers(record)
+        if len(control.body) + len(candidate.body) > LARGE_BYTES and self._reads(record, control, candidate):
             self._judge_in_thread(record, control, candidate)
         else:
-            self._judged(record, control, candidate, self._compare(record, control, candidate))
+            self._report(record, *self._compare(record, control, candidate))
 
-    def _compare(self, record: Record, control: Answer, candidate: Answer) -> Comparison:
-        return compare(
+    def _answers(self, record: Record) -> tuple[Answer, Answer]:
+        """The two answers to compare. Legacy is always the control, whoever served."""
+        legacy, candidate = sides(record)
+        assert legacy is not None
+        assert candidate is not None
+        return self._answer(legacy), self._answer(candidate)
+
+    def _answer(self, reply: Reply) -> Answer:
+        return Answer(
+            status=reply.status,
+            headers=[(field[0], value_of(field)) for field in reply.fields if field[0] in self._read],
+            body=b"".join(reply.body),
+            truncated=reply.truncated,
+        )
+
+    def _reads(self, record: Record, control: Answer, candidate: Answer) -> bool:
+        """Whether the bodies must be read, rather than found to be the same bytes."""
+        fields = self._routes is not None and self._routes.fields.get(record.route.unit.id)
+        return control.body != candidate.body or bool(fields)
+
+    def _compare(self, record: Record, control: Answer, candidate: Answer) -> Judgement:
+        comparison = compare(
             control=control, candidate=candidate, scrutiny=record.route.scrutiny, compared_headers=self._headers
         )
+        return comparison.outcome, comparison, self._field_results(record.route, control, comparison)
 
     def _judge_in_thread(self, record: Record, control: Answer, candidate: Answer) -> None:
         if self._in_thread >= LARGE_QUEUE:
@@ -117,18 +155,18 @@ class Judge:
         self._in_thread += 1
 
         def work() -> None:
-            comparison = self._compare(record, control, candidate)
-            self._loop.call_soon_threadsafe(finish, comparison)
+            judgement: Judgement = (Outcome.SKIPPED, None, ())
+            try:
+                judgement = self._compare(record, control, candidate)
+            except Exception as error:
+                log.error("judge.fault", unit=record.route.unit.key, exc_info=error)
+            self._loop.call_soon_threadsafe(finish, judgement)
 
-        def finish(comparison: Comparison) -> None:
+        def finish(judgement: Judgement) -> None:
             self._in_thread -= 1
-            self._judged(record, control, candidate, comparison)
+            self._report(record, *judgement)
 
         self._thread.submit(work)
-
-    def _judged(self, record: Record, control: Answer, candidate: Answer, comparison: Comparison) -> None:
-        fields = self._field_results(record.route, control, comparison)
-        self._report(record, comparison.outcome, comparison, fields)
 
     def _report(
         self,
@@ -154,7 +192,11 @@ class Judge:
                 fields=fields,
             )
         )
-        sample = self._samples.of(record, outcome, comparison)
+        try:
+            sample = self._samples.of(record, outcome, comparison)
+        except Exception as error:
+            log.error("sample.fault", unit=unit.key, exc_info=error)
+            return
         if sample is not None:
             self._reporter.keep(sample)
 
@@ -215,23 +257,6 @@ def sides(record: Record) -> tuple[Reply | None, Reply | None]:
     if served is not None and served.side is Side.CANDIDATE:
         return mirrored, served
     return served, mirrored
-
-
-def answers(record: Record) -> tuple[Answer, Answer]:
-    """The two answers to compare. Legacy is always the control, whoever served."""
-    legacy, candidate = sides(record)
-    assert legacy is not None
-    assert candidate is not None
-    return _answer(legacy), _answer(candidate)
-
-
-def _answer(reply: Reply) -> Answer:
-    return Answer(
-        status=reply.status,
-        headers=[(field[0], value_of(field)) for field in reply.fields],
-        body=b"".join(reply.body),
-        truncated=reply.truncated,
-    )
 
 
 def _milliseconds(reply: Reply | None) -> float | None:

@@ -6,36 +6,55 @@ left out: at its limit of concurrency, of time, of size. What it would have prov
 
 from collections.abc import Callable
 
-from migrator.core.wire import Side
 from migrator.gateway.record import Record, Reply
-from migrator.gateway.steering import Service
 from migrator.sdk.framing import ResponseHead
-from migrator.sdk.upstream import Failure, Link, Upstream
+from migrator.sdk.upstream import Failure, Link, Trouble, Upstream
 
 
 class MirrorCall:
     """One call whose answer only evidence sees. A Receiver."""
 
-    __slots__ = ("_data", "_link", "_method", "_patience", "_record", "_reply", "_service", "_settled", "_upstream")
+    __slots__ = (
+        "_data",
+        "_link",
+        "_method",
+        "_patience",
+        "_record",
+        "_repeatable",
+        "_reply",
+        "_settled",
+        "_under_way",
+        "_upstream",
+    )
 
     def __init__(
-        self, *, service: Service, record: Record, side: Side, reply: Reply, settled: Callable[[Record], None]
-    ):
-        """`settled` is called when nothing more will come for the record."""
-        self._service = service
+        self,
+        *,
+        upstream: Upstream,
+        patience: float,
+        under_way: "set[MirrorCall]",
+        record: Record,
+        reply: Reply,
+        settled: Callable[[Record], None],
+    ) -> None:
+        """The call is a member of `under_way` while it lasts. `patience` is in seconds, for all of it.
+        `settled` is called when nothing more will come for the record.
+        """
         self._record = record
         self._reply = reply
         self._settled = settled
-        self._upstream: Upstream = service.side(side)[0]
-        self._patience = service.mirror_patience
+        self._upstream = upstream
+        self._patience = patience
+        self._under_way = under_way
         self._link: Link | None = None
         self._method = b""
         self._data = b""
+        self._repeatable = False
 
     def start(self, *, method: bytes, data: bytes, repeatable: bool) -> None:
         """Send `data`, a whole request. A write never takes a connection that may be stale."""
-        self._service.flights.count += 1
-        self._method, self._data = method, data
+        self._under_way.add(self)
+        self._method, self._data, self._repeatable = method, data, repeatable
         link = self._upstream.kept(repeatable=repeatable)
         if link is None:
             self._upstream.connect(self, patience=self._patience)
@@ -56,14 +75,14 @@ class MirrorCall:
             link.abandon()
             return
         self._link = link
-        data, self._data = self._data, b""
-        link.send(self, method=self._method, data=data, patience=self._patience)
+        link.send(self, method=self._method, data=self._data, patience=self._patience)
 
     def on_interim(self, head: ResponseHead) -> None:
         self._limit_time()
 
     def on_head(self, head: ResponseHead) -> None:
         self._reply.head(head)
+        self._data = b""
         if head.status == 101:
             self.cancel("the candidate changed protocols")
 
@@ -77,8 +96,15 @@ class MirrorCall:
         self._close(None)
 
     def on_failure(self, failure: Failure) -> None:
-        if not self._reply.done:
+        if self._reply.done:
+            return
+        if failure.trouble is not Trouble.STALE:
             self._close(failure.message)
+        elif self._repeatable:
+            self._upstream.connect(self, patience=self._patience)
+        else:  # says nothing about the candidate: closing an idle connection is its right
+            self._record.shed = failure.message
+            self._close(None)
 
     def on_blocked(self) -> None:
         """The request was handed over whole; the transport keeps it."""
@@ -93,7 +119,7 @@ class MirrorCall:
             self._close(f"no whole answer within {self._patience:g} s")
 
     def _close(self, error: str | None) -> None:
-        self._service.flights.count -= 1
+        self._under_way.discard(self)
         self._reply.end(self._upstream.now(), error)
         self._link = None
         self._settled(self._record)

@@ -40,7 +40,9 @@ class Reply:
             self.body.clear()
 
     def end(self, now: float, error: str | None = None) -> None:
-        """The answer ended, whole where there is no `error`."""
+        """The answer ended, whole where there is no `error`. What is said later counts no more."""
+        if self.done:
+            return
         self.ended, self.error, self.done = now, error, True
 
 

@@ -1,6 +1,7 @@
 """One caller's connection: reads requests one after the other, writes their answers in that order."""
 
 import asyncio
+from http import HTTPStatus
 from typing import Any, Final, Protocol
 
 from migrator.gateway.exchange import NO_ADDRESS, Exchange
@@ -16,13 +17,9 @@ HEAD_SECONDS: Final = 60.0
 """Patience with a request head that has begun."""
 IDLE_SECONDS: Final = 180.0
 """A connection without requests is closed: later than any client or balancer keeps one."""
+BLOCKED_SECONDS: Final = 300.0
+"""Patience with a caller that does not read its answer."""
 LINGER_SECONDS: Final = 2.0
-REASONS: Final = {
-    400: "Bad Request",
-    431: "Request Header Fields Too Large",
-    501: "Not Implemented",
-    503: "Service Unavailable",
-}
 
 
 class Worker(Protocol):
@@ -48,8 +45,10 @@ class Caller(asyncio.Protocol):
     """A caller's connection. It carries one request at a time; what is sent ahead waits."""
 
     __slots__ = (
+        "_blocked_since",
         "_body",
         "_buffer",
+        "_ended",
         "_exchange",
         "_paused",
         "_transport",
@@ -75,6 +74,9 @@ class Caller(asyncio.Protocol):
         self._tunnel: Link | None = None
         self._buffer = b""
         self._paused = False
+        self._ended = False
+        """The caller has said that it sends no more."""
+        self._blocked_since: float | None = None
 
     # ------------------------------------------------------------------ what asyncio calls
 
@@ -97,6 +99,7 @@ class Caller(asyncio.Protocol):
         if self._tunnel is not None:
             self._tunnel.write_eof()
             return True
+        self._ended = True
         return self._exchange is not None and self._body is None
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -108,10 +111,12 @@ class Caller(asyncio.Protocol):
         self.worker.left(self)
 
     def pause_writing(self) -> None:
+        self._blocked_since = self.worker.now()
         if self._exchange is not None:
             self._exchange.caller_blocked()
 
     def resume_writing(self) -> None:
+        self._blocked_since = None
         if self._exchange is not None:
             self._exchange.caller_writable()
 
@@ -121,7 +126,7 @@ class Caller(asyncio.Protocol):
         self._transport.write(data)
 
     def pause_reading(self) -> None:
-        if not self._paused:
+        if not self._paused and not self._transport.is_closing():
             self._paused = True
             self._transport.pause_reading()
 
@@ -149,12 +154,17 @@ class Caller(asyncio.Protocol):
         unfinished, self._exchange, self._body, self._tunnel = self._body is not None, None, None, None
         if self._transport.is_closing():
             return
-        if not self.keep_alive or self.closing:
+        if not self.keep_alive or self.closing or (self._ended and not self._buffer):
             self._hang_up(linger=unfinished)
             return
         self._waiting_since = self.worker.now()
         if self._buffer or self._paused:
             asyncio.get_running_loop().call_soon(self._go_on)
+
+    def give_up(self) -> None:
+        """Close at once: nobody is there."""
+        self.closing = True
+        self._transport.abort()
 
     def drain(self) -> None:
         """Finish the request in hand, take no other."""
@@ -163,8 +173,10 @@ class Caller(asyncio.Protocol):
             self._transport.close()
 
     def overdue(self, now: float) -> bool:
-        """Whether nothing has come for too long: no request, or no end of one's head."""
-        if self._exchange is not None or self._tunnel is not None:
+        """Whether nothing has come for too long: no request, no end of one's head, nobody who reads."""
+        if self._blocked_since is not None:
+            return now - self._blocked_since > BLOCKED_SECONDS
+        if self._exchange is not None:
             return False
         return now - self._waiting_since > (HEAD_SECONDS if self._buffer else IDLE_SECONDS)
 
@@ -173,19 +185,21 @@ class Caller(asyncio.Protocol):
     def _go_on(self) -> None:
         self.resume_reading()
         data, self._buffer = self._buffer, b""
-        if data and not self.closing and self._exchange is None:
+        if data:
             self._advance(data)
-        elif data:
-            self._buffer = data + self._buffer
+        if self._ended and self._exchange is None and not self._transport.is_closing():
+            self._transport.close()
 
     def _advance(self, data: bytes) -> None:
+        if self.closing and self._exchange is None:
+            return  # what comes after the last answer is of no interest
         try:
             if self._body is not None:
                 data = self._more_body(self._body, data)
-            elif self._exchange is None and not self.closing:
+            elif self._exchange is None:
                 data = self._next_request(data)
         except MalformedError as error:
-            self._refuse(error)
+            self._refuse(error.status, f"{error}.")
             return
         self._buffer = b"" if self.closing else data
         if len(self._buffer) > HELD_BYTES and self._exchange is not None:
@@ -203,7 +217,8 @@ class Caller(asyncio.Protocol):
         rest = data[length:]
         course = self.worker.steering.course(head)
         if course is None:
-            raise MalformedError(NO_ADDRESS, status=503)
+            self._refuse(503, NO_ADDRESS)
+            return b""
         if course.route is None:
             self.worker.passed(course)
         self._exchange = exchange = Exchange(caller=self, head=head, course=course)
@@ -226,14 +241,14 @@ class Caller(asyncio.Protocol):
             exchange.more(payload, whole=body.done)
         return body.rest
 
-    def _refuse(self, error: MalformedError) -> None:
-        """Answer what is no HTTP, once, and close: nothing after it can be trusted."""
+    def _refuse(self, status: int, text: str) -> None:
+        """Answer what cannot be passed on, once, and close: nothing after it can be trusted."""
         self.closing = True
         self.keep_alive = False
         self._buffer = b""
         exchange, self._exchange = self._exchange, None
         if exchange is None or not exchange.answered:
-            self.write(plain_answer(error.status, REASONS[error.status], f"{error}."))
+            self.write(plain_answer(HTTPStatus(status), text))
         if exchange is not None:
             exchange.lost()
         if not self._transport.is_closing():

@@ -22,7 +22,9 @@ from migrator.core.routing import (
 )
 from migrator.core.stages import ALL, Operation, Stage
 from migrator.core.wire import Side, Upstreams
+from migrator.gateway.breaker import Breaker
 from migrator.gateway.headers import upgrades
+from migrator.gateway.mirror import MirrorCall
 from migrator.gateway.subject import ReadSubject, subject_reader
 from migrator.sdk.framing import OVERRIDES, RequestHead
 from migrator.sdk.upstream import Upstream
@@ -31,13 +33,6 @@ DICE: Final = 100_000_000
 BOOTSTRAP: Final = "legacy"
 """Name of the service that exists only as `--legacy`."""
 log = structlog.get_logger()
-
-
-@dataclass(slots=True)
-class Flights:
-    """How many mirrored calls of one service are under way. Outlives the table that it was made for."""
-
-    count: int = 0
 
 
 @dataclass(slots=True)
@@ -52,7 +47,9 @@ class Service:
     mirror_patience: float
     mirror_limit: int
     body_limit: int
-    flights: Flights
+    mirrors: set[MirrorCall]
+    """Mirrored calls under way. They outlive the table that they were made under."""
+    breaker: Breaker
 
     def side(self, side: Side) -> tuple[Upstream, float]:
         if side is Side.LEGACY:
@@ -92,11 +89,22 @@ class Steering:
         """Lower-case names of the headers that mirrored calls do not carry."""
         self._subject: ReadSubject = lambda head: None
         self._upstreams: dict[str, Upstream] = {}
-        self._flights: dict[str, Flights] = {}
+        self._mirrors: dict[str, set[MirrorCall]] = {}
+        self._breakers: dict[str, Breaker] = {}
         self._services: dict[str, Service] = {}
         self._default: Service | None = None
         self._bootstrap = None if legacy is None else Upstreams(name=BOOTSTRAP, legacy_url=legacy, candidate_url=legacy)
         self._arrange(())
+
+    @property
+    def mirrors(self) -> list[MirrorCall]:
+        """All mirrored calls under way."""
+        return [call for calls in self._mirrors.values() for call in calls]
+
+    @property
+    def left_out(self) -> list[str]:
+        """Services whose candidate is left out because it keeps failing."""
+        return sorted(name for name, breaker in self._breakers.items() if breaker.leaves_out)
 
     def apply(self, routes: Routes) -> None:
         """Obey another table from the next request on."""
@@ -178,7 +186,8 @@ class Steering:
             mirror_patience=wired.mirror_timeout_ms / 1_000,
             mirror_limit=wired.mirror_concurrency,
             body_limit=wired.mirror_body_bytes,
-            flights=self._flights.setdefault(wired.name, Flights()),
+            mirrors=self._mirrors.setdefault(wired.name, set()),
+            breaker=self._breakers.setdefault(wired.name, Breaker(wired.name)),
         )
 
     def _upstream(self, url: str) -> Upstream:

@@ -2,10 +2,11 @@
 
 import asyncio
 import contextlib
+import itertools
 import signal
 import socket
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from typing import Any, Final
 
 import structlog
@@ -19,16 +20,19 @@ from migrator.gateway.judge import Judge
 from migrator.gateway.server import Caller
 from migrator.gateway.steering import Course, Steering
 from migrator.sdk.follower import Follower
-from migrator.sdk.reporter import Reporter
+from migrator.sdk.reporter import EVERY_SECONDS, Reporter
 from migrator.sdk.spool import Spool
 from migrator.sdk.transport import ControlPlane
 
 BACKLOG: Final = 1_024
 DRAIN_SECONDS: Final = 15.0
 """How long requests in hand may take after the order to stop."""
+MIRROR_SECONDS: Final = 1.0
+"""How long mirrored calls may take after that."""
 FINISH_SECONDS: Final = 2.0
 """How long handing in the last report may take. It is on disk in any case."""
 TICK_SECONDS: Final = 0.1
+TICKS_PER_SWEEP: Final = 10
 LATE_SECONDS: Final = 0.25
 """A loop later than this is overloaded: mirrors are left out until it keeps time again."""
 SWITCH_SECONDS: Final = 0.001
@@ -40,7 +44,7 @@ log = structlog.get_logger()
 class Worker:
     """Everything that one process needs. Made and run inside its event loop."""
 
-    def __init__(self, config: Config, *, number: int) -> None:
+    def __init__(self, config: Config, *, number: int, report_every: float = EVERY_SECONDS) -> None:
         self.config = config
         self.number = number
         self.overloaded = False
@@ -56,6 +60,7 @@ class Worker:
             spool=Spool(own / "spool"),
             kind="gateway",
             applied=lambda: self.follower.version,
+            every=report_every,
         )
         self.judge = Judge(reporter=self.reporter)
         self.now = asyncio.get_running_loop().time
@@ -92,7 +97,12 @@ class Worker:
         admin = await Admin(self).listen() if self.number == 0 else None
         for work in (self.follower.run(), self.reporter.run(), self.forced.watch(self.look_at_forced), self._tick()):
             self._start(work)
-        log.info("gateway.serving", host=self.config.host, port=self.config.port, worker=self.number)
+        log.info(
+            "gateway.serving",
+            address=f"{self.config.host}:{self.config.port}",
+            admin=f"{self.config.admin_host}:{self.config.admin_port}",
+            worker=self.number,
+        )
         await self._stop.wait()
         await self._drain(server, admin)
 
@@ -129,24 +139,27 @@ class Worker:
 
     async def _tick(self) -> None:
         """Notice when the loop runs late, and close what has been idle for too long."""
-        loop = asyncio.get_running_loop()
-        while True:
-            due = loop.time() + TICK_SECONDS
+        for tick in itertools.count():
+            due = self.now() + TICK_SECONDS
             await asyncio.sleep(TICK_SECONDS)
-            self.overloaded = loop.time() - due > LATE_SECONDS
-            for caller in [caller for caller in self._callers if caller.overdue(loop.time())]:
-                caller.drain()
+            now = self.now()
+            self.overloaded = now - due > LATE_SECONDS
+            if tick % TICKS_PER_SWEEP == 0:
+                for caller in [caller for caller in self._callers if caller.overdue(now)]:
+                    caller.give_up()
 
     async def _drain(self, server: asyncio.Server, admin: asyncio.Server | None) -> None:
-        """1. Take no more. 2. Finish what is in hand. 3. Judge it. 4. Hand in the last report."""
+        """1. Take no more. 2. Finish what is in hand. 3. Leave what is not finished. 4. Judge. 5. Report."""
         for listener in filter(None, (server, admin)):
             listener.close()
         for caller in list(self._callers):
             caller.drain()
-        with contextlib.suppress(TimeoutError):
-            async with asyncio.timeout(DRAIN_SECONDS):
-                while self._callers:
-                    await asyncio.sleep(0.02)
+        await _until(lambda: not self._callers, seconds=DRAIN_SECONDS)
+        for caller in list(self._callers):
+            caller.give_up()
+        await _until(lambda: not self._callers and not self.steering.mirrors, seconds=MIRROR_SECONDS)
+        for call in self.steering.mirrors:
+            call.cancel("the gateway stopped")
         for task in self._tasks:
             task.remove_done_callback(self._ended)
             task.cancel()
@@ -154,6 +167,14 @@ class Worker:
         await asyncio.sleep(0)
         await self.reporter.finish(seconds=FINISH_SECONDS)
         await self.follower.saved()
+
+
+async def _until(condition: Callable[[], bool], *, seconds: float) -> None:
+    """Wait for something, for so long at most."""
+    with contextlib.suppress(TimeoutError):
+        async with asyncio.timeout(seconds):
+            while not condition():
+                await asyncio.sleep(0.02)
 
 
 def serve(config: Config, *, number: int, parent: int | None = None) -> None:
@@ -172,13 +193,23 @@ def serve(config: Config, *, number: int, parent: int | None = None) -> None:
         runner.run(main())
 
 
-def port_is_free(host: str, port: int) -> str | None:
-    """Why an address cannot be listened on; None where it can. Several workers share it, strangers must not."""
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family) as probe:
+def why_taken(host: str, port: int) -> str | None:
+    """Why an address cannot be listened on; None where it can. Workers share it among them, strangers must not."""
+    with socket.socket(_family(host)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
             probe.bind((host, port))
         except OSError as error:
             return error.strerror
     return None
+
+
+def free_port(host: str) -> int:
+    """A port of this host that nobody listens on."""
+    with socket.socket(_family(host)) as probe:
+        probe.bind((host, 0))
+        return int(probe.getsockname()[1])
+
+
+def _family(host: str) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in host else socket.AF_INET

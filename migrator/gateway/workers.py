@@ -4,20 +4,23 @@ import os
 import signal
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from types import FrameType
 from typing import Final
 
 import structlog
 
 from migrator.gateway.config import Config
-from migrator.gateway.worker import DRAIN_SECONDS, FINISH_SECONDS, port_is_free, serve
+from migrator.gateway.worker import DRAIN_SECONDS, FINISH_SECONDS, MIRROR_SECONDS, free_port, serve, why_taken
+from migrator.sdk.disk import write_whole
 from migrator.sdk.spool import SUFFIX
 
 SHORT_LIFE: Final = 5.0
 """Seconds. A worker that dies sooner is replaced more slowly each time."""
 LONGEST_PAUSE: Final = 5.0
-PATIENCE: Final = DRAIN_SECONDS + FINISH_SECONDS + 3.0
+ADMIN_FILE: Final = "admin"
+"""In the state directory: the admin address of the gateway that runs there."""
+PATIENCE: Final = DRAIN_SECONDS + MIRROR_SECONDS + FINISH_SECONDS + 3.0
 
 log = structlog.get_logger()
 
@@ -110,15 +113,19 @@ class Supervisor:
 
 def supervise(config: Config) -> int:
     """Run a gateway until it is told to stop. Returns its exit code: 2 where an address is taken."""
+    if not config.admin_named and why_taken(config.admin_host, config.admin_port):
+        config = replace(config, admin_port=free_port(config.admin_host))
     for flag, host, port in (
         ("--listen", config.host, config.port),
         ("--admin", config.admin_host, config.admin_port),
     ):
-        reason = port_is_free(host, port)
+        reason = why_taken(host, port)
         if reason is not None:
             sys.stderr.write(f"migrator.gateway: {flag} {host}:{port} cannot be used: {reason}\n")
             return 2
     adopt_spools(config)
+    # For whoever has to force legacy in a hurry and was not there when the gateway was started.
+    write_whole(config.state_dir / ADMIN_FILE, f"{config.admin_host}:{config.admin_port}\n".encode())
     return Supervisor(config).run()
 
 

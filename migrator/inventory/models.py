@@ -5,7 +5,6 @@ rules: check constraints made from the ladder, and a trigger (in rollout's migra
 a change of position without its entry in the ledger.
 """
 
-from datetime import datetime
 from typing import ClassVar
 
 from django.core.validators import RegexValidator
@@ -199,12 +198,6 @@ class Unit(models.Model):
     @property
     def candidate_answers_all(self) -> bool:
         return self.candidate_bp == ALL
-
-    def place(self, position: Position, *, now: datetime) -> None:
-        """Set the columns of a position. Only the single door calls this, with its ledger entry beside it."""
-        if self.stage != position.stage:
-            self.stage_since = now
-        self.stage, self.candidate_bp, self.mirror_bp = position.stage, position.candidate, position.mirror
 
 
 class ObservedEndpoint(models.Model):

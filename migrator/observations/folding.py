@@ -4,7 +4,7 @@ A batch is folded in steps, each smaller than the one before: tallies into minut
 hours into days, and days into where each unit stands.
 """
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, TypeVar
@@ -189,19 +189,25 @@ def fold(batch: Batch, report: Report, *, project_id: int, units: Mapping[int, K
 
 def believable(tally: Tally, unit: KnownUnit, now: float) -> bool:
     """Whether a tally can be true: its window, its epoch, its counts, its histograms and sketches."""
-    histograms = (tally.legacy_latency, tally.candidate_latency)
-    sketches = (tally.subjects, tally.mismatching_subjects)
-    counts = (tally.served_candidate, *tally.outcomes.values(), *(path.count for path in tally.paths))
+    received = tally.received
     return (
         now - PAST_S <= tally.window <= now + FUTURE_S
         and tally.evidence_epoch <= unit.evidence_epoch
-        and max(counts) <= MOST
-        and tally.served_candidate <= tally.received
-        and all(count <= tally.received for histogram in histograms for count in histogram.values())
-        and all(0 <= bucket <= tallies.bucket_of_greatest for histogram in histograms for bucket in histogram)
-        and all(len(sketch) <= tallies.SKETCH_SIZE for sketch in sketches)
-        and all(0 <= number < 2**64 for sketch in sketches for number in sketch)
+        and received <= MOST
+        and max((tally.served_candidate, *(path.count for path in tally.paths))) <= received
+        and all(_is_histogram(latency, received) for latency in (tally.legacy_latency, tally.candidate_latency))
+        and all(_is_sketch(callers) for callers in (tally.subjects, tally.mismatching_subjects))
     )
+
+
+def _is_histogram(latency: Mapping[int, int], received: int) -> bool:
+    return not latency or (
+        min(latency) >= 0 and max(latency) <= tallies.bucket_of_greatest and max(latency.values()) <= received
+    )
+
+
+def _is_sketch(callers: Sequence[int]) -> bool:
+    return not callers or (len(callers) <= tallies.SKETCH_SIZE and min(callers) >= 0 and max(callers) < 2**64)
 
 
 def roll_up(sums: Mapping[tuple[int, int, int], Sum], seconds: int) -> dict[tuple[int, int, int], Sum]:

@@ -14,6 +14,7 @@ from django.db import models
 
 from migrator.core.wire import Outcome
 from migrator.inventory.models import Project, Unit
+from migrator.observations.fields import HistogramField
 
 
 class Resolution(models.IntegerChoices):
@@ -41,8 +42,8 @@ class Counters(models.Model):
     skipped = models.PositiveBigIntegerField(default=0)
     not_sampled = models.PositiveBigIntegerField(default=0)
     served_candidate = models.PositiveBigIntegerField(default=0)
-    legacy_latency = models.JSONField(default=dict, help_text="Histogram: bucket (core.tally) to count.")
-    candidate_latency = models.JSONField(default=dict)
+    legacy_latency = HistogramField(help_text="Buckets of core.tally.")
+    candidate_latency = HistogramField()
     subjects = models.BinaryField(default=b"", help_text="Sketch (core.tally) of distinct callers among the pairs.")
     mismatching_subjects = models.BinaryField(default=b"")
 

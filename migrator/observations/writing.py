@@ -4,15 +4,15 @@ Rows that carry a shard have one writer, the holder of the shard's lock: they ar
 memory and written whole. Rows that shards share are added to by the database.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
-import msgspec
 from django.db import connection
 
 from migrator.core import tally
 from migrator.core.wire import Outcome
+from migrator.observations.fields import read_histogram, write_histogram
 from migrator.observations.folding import DAY, HOUR, MINUTE, Batch, Course, Sum, floor, roll_up
 from migrator.observations.models import Arrival, Rollup, Standing, Traffic
 from migrator.observations.upsert import Target, upsert
@@ -36,8 +36,6 @@ _TRAFFIC = Target(
 )
 ARRIVED = ("sent", "dropped", "committed", "stray", "refused", "passed")
 _ARRIVAL = Target(table=Arrival._meta.db_table, key=_TRAFFIC.key, added=ARRIVED)
-
-_histogram: Callable[[str], dict[int, int]] = msgspec.json.Decoder(dict[int, int], strict=False).decode
 
 RollupKey = tuple[int, int, int, int]
 """Unit, resolution, window start in seconds since the epoch, evidence epoch."""
@@ -151,8 +149,8 @@ def _packed(total: Sum, *, with_callers: bool = True) -> tuple[Any, ...]:
     return (
         *(total.outcomes.get(outcome, 0) for outcome in Outcome),
         total.served_candidate,
-        msgspec.json.encode(total.legacy_latency).decode(),
-        msgspec.json.encode(total.candidate_latency).decode(),
+        write_histogram(total.legacy_latency),
+        write_histogram(total.candidate_latency),
         tally.pack_sketch(tally.smallest(total.subjects)) if with_callers else b"",
         tally.pack_sketch(tally.smallest(total.mismatching_subjects)) if with_callers else b"",
     )
@@ -163,8 +161,8 @@ def _unpacked(row: Iterable[Any]) -> Sum:
     return Sum(
         outcomes=dict(zip(Outcome, counts, strict=True)),
         served_candidate=served,
-        legacy_latency=_histogram(legacy),
-        candidate_latency=_histogram(candidate),
+        legacy_latency=read_histogram(legacy),
+        candidate_latency=read_histogram(candidate),
         subjects=set(tally.unpack_sketch(subjects)),
         mismatching_subjects=set(tally.unpack_sketch(mismatching)),
     )

@@ -201,5 +201,7 @@ def last_heard(*, project: Project) -> datetime | None:
 
 def last_entries(*, unit_ids: Sequence[int]) -> dict[int, Entry]:
     """The newest line of the ledger of each unit, by unit id."""
-    newest = Flip.objects.filter(unit__in=unit_ids).order_by("unit_id", "-id").distinct("unit_id").select_related("unit")
+    newest = (
+        Flip.objects.filter(unit__in=unit_ids).order_by("unit_id", "-id").distinct("unit_id").select_related("unit")
+    )
     return {flip.unit_id: entry_of(flip) for flip in newest}

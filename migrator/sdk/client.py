@@ -270,6 +270,8 @@ class Client:
         self._follower = follower
         self._ready.set()
         tasks = [asyncio.create_task(follower.run()), asyncio.create_task(self._reporter.run())]
+        for task in tasks:
+            task.add_done_callback(_ended)
         await self._stop.wait()
         for task in tasks:
             task.cancel()
@@ -279,6 +281,12 @@ class Client:
     def _applied(self) -> None:
         if self._reporter is not None:
             self._reporter.report_soon()
+
+
+def _ended(task: asyncio.Task[None]) -> None:
+    """Neither task ends by itself: one that does has met a fault. The last table stays in force."""
+    if not task.cancelled():
+        log.critical("client.fault", exc_info=task.exception())
 
 
 def _call(side: Side, callables: Mapping[Side, Callable[[], T]]) -> Call[T]:

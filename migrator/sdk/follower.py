@@ -61,8 +61,6 @@ class Follower:
         """Why the control plane cannot be followed at the moment."""
         self.last_contact: float | None = None
         """When the control plane last answered, seconds since the epoch."""
-        self.changed = asyncio.Event()
-        """Set whenever a table comes into force. Whoever waits for it clears it."""
         self._control_plane = control_plane
         self._path = None if state_dir is None else state_dir / FILE_NAME
         self._on_table = on_table
@@ -149,7 +147,6 @@ class Follower:
         """Put a table in force."""
         self._on_table(routes)
         self.routes = routes
-        self.changed.set()
         log.info("table.applied", version=str(routes.version), units=len(routes.units))
 
     def _refuse(self, reason: str) -> None:

@@ -8,6 +8,7 @@ byte for byte. tests/sdk/test_framing.py holds it against llhttp: what llhttp re
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Final
 
 from migrator.core.routing import METHOD_OVERRIDES
@@ -134,9 +135,17 @@ def parse_response(data: bytes, *, method: bytes) -> tuple[ResponseHead, int] | 
     return ResponseHead(line, status, fields, notable, framing, alive), length
 
 
-def connection_options(notable: dict[bytes, list[bytes]]) -> set[bytes]:
+def connection_options(notable: dict[bytes, list[bytes]]) -> frozenset[bytes]:
     """The tokens of all Connection headers, in lower case."""
-    return {token.strip().lower() for value in notable.get(b"connection", ()) for token in value.split(b",")}
+    values = notable.get(b"connection")
+    if values is None:
+        return frozenset()
+    return _tokens(values[0] if len(values) == 1 else b",".join(values))
+
+
+@lru_cache(maxsize=256)
+def _tokens(value: bytes) -> frozenset[bytes]:
+    return frozenset(token.strip().lower() for token in value.split(b","))
 
 
 def _head(data: bytes) -> tuple[bytes, Fields, dict[bytes, list[bytes]], int] | None:

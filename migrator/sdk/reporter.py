@@ -111,15 +111,9 @@ class Reporter:
 
     async def run(self) -> None:
         """Report until cancelled."""
-        sending = asyncio.create_task(self._send_for_ever())
-        try:
-            while True:
-                await rest(self._every, until=self._wake)
-                urgent = self._wake.is_set()
-                self._wake.clear()
-                await self.flush(heartbeat=urgent or self._due())
-        finally:
-            sending.cancel()
+        async with asyncio.TaskGroup() as together:
+            together.create_task(self._send_for_ever())
+            together.create_task(self._fold_for_ever())
 
     async def flush(self, *, heartbeat: bool = False) -> None:
         """Spool what was seen since the last time; nothing where there is none, unless as a `heartbeat`."""
@@ -188,6 +182,13 @@ class Reporter:
         for entry in lost:
             log.warning("spool.full", dropped_observations=entry.observations)
             self.dropped += entry.observations if entry.boot == self.boot else 0
+
+    async def _fold_for_ever(self) -> None:
+        while True:
+            await rest(self._every, until=self._wake)
+            urgent = self._wake.is_set()
+            self._wake.clear()
+            await self.flush(heartbeat=urgent or self._due())
 
     async def _send_for_ever(self) -> None:
         while True:

@@ -98,7 +98,10 @@ class Spool:
             return
         self._bytes -= entry.size
         if entry.data is None and self._directory is not None:
-            (self._directory / entry.name).unlink(missing_ok=True)
+            try:
+                (self._directory / entry.name).unlink(missing_ok=True)
+            except OSError as error:  # it will be found and sent again after a restart, and ignored as repeated
+                log.error("spool.not_removed", name=entry.name, reason=str(error))
 
     def _make_room(self) -> list[Entry]:
         dropped = []

@@ -78,6 +78,7 @@ class Link(asyncio.Protocol):
     __slots__ = (
         "_body",
         "_buffer",
+        "_kept",
         "_method",
         "_paused",
         "_reading",
@@ -100,6 +101,7 @@ class Link(asyncio.Protocol):
         self._method = b"GET"
         self._reused = False
         self._sent = True
+        self._kept = True
         self._reading = False
         self._paused = False
         self.patience = 0.0
@@ -202,7 +204,7 @@ class Link(asyncio.Protocol):
         if payload or not body.done:
             receiver.on_data(payload)
         if body.done and self._receiver is receiver:
-            self._finish(receiver, body, reusable=self._sent and not body.rest)
+            self._finish(receiver, body, reusable=self._sent and self._kept and not body.rest)
 
     def _take_head(self, receiver: Receiver, data: bytes) -> tuple[Body | None, bytes]:
         while self._receiver is receiver:
@@ -217,8 +219,7 @@ class Link(asyncio.Protocol):
                 receiver.on_interim(head)
                 continue
             self._body = Body(UNTIL_CLOSE if head.status == 101 else head.framing)
-            if not head.keep_alive:
-                self._sent = False
+            self._kept = head.keep_alive
             self._buffer = b""
             receiver.on_head(head)
             return self._body, data

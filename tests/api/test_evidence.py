@@ -84,7 +84,7 @@ def test_evidence__of_a_unit_compared__counts_and_judges(admin: Caller, compared
     assert told["outcomes"]["match"] == 75
     assert sum(told["outcomes"].values()) == told["received"] == 100
     assert 0.25 < told["bound"] <= 1
-    assert told["verdict"] == "rollback"
+    assert told["verdict"] == "hold"
     assert [gate["name"] for gate in told["gates"]] == ["completeness", "freshness", "mismatches"]
     assert all(gate["reason"] for gate in told["gates"])
 
@@ -94,7 +94,7 @@ def test_evidence__of_a_time_with_nothing_in_it__is_empty_but_judged_by_what_the
 ) -> None:
     told = admin.get(f"units/{compared.pk}/evidence/?from=2020-01-01T00:00:00Z&to=2020-01-02T00:00:00Z")
     assert (told["pairs"], told["mismatch_rate"]) == (0, None)
-    assert told["verdict"] == "rollback"
+    assert told["verdict"] == "hold"
 
 
 def test_evidence__of_the_last_hour__is_what_was_seen_in_it(admin: Caller, compared: Unit) -> None:

@@ -11,10 +11,13 @@ from django.test import Client
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 
+from migrator.access.rights import console
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Service, Unit
 from migrator.inventory.services import save_service
 from migrator.rollout.models import Flip
+from migrator.rollout.services import Change
+from migrator.rollout.services import flip as flip_all
 from tests.api.conftest import Caller, climb, errors, new_unit
 
 
@@ -258,8 +261,10 @@ def test_rollback__of_an_unclear_scope__400_and_nothing_moved(admin: Caller, uni
 
 
 def test_rollback__of_many__shows_the_first_and_counts_all(admin: Caller, service: Service) -> None:
-    for number in range(105):
-        climb(new_unit(service, f"GET /{number}"), Stage.SHADOW)
+    changes = [
+        Change(unit_id=new_unit(service, f"GET /{number}").pk, version=0, stage=Stage.SHADOW) for number in range(105)
+    ]
+    flip_all(project=service.project, changes=changes, actor=console(name="test"), reason="x", now=timezone.now())
     told = admin("POST", "projects/shop/rollback/", {"stage": "backlog"}).json()
     assert (told["rolled_back"], len(told["flips"])) == (105, 100)
 

@@ -43,8 +43,9 @@ def test_readyz__without_database__503_names_it(client: Client, db: None, monkey
     def gone(*_: Any, **__: Any) -> None:
         raise OperationalError("connection refused\nIs the server running?")
 
-    monkeypatch.setattr(connection, "cursor", gone)
-    answer = client.get("/readyz")
+    with monkeypatch.context() as outage:
+        outage.setattr(connection, "cursor", gone)
+        answer = client.get("/readyz")
     assert answer.status_code == 503
     assert answer.json()["database"] == "does not answer: connection refused"
 

@@ -2,6 +2,7 @@
 
 import re
 from pathlib import Path
+from typing import Any
 
 import yaml
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.test import Client
 from migrator.api.urls import v1
 from tests.api.conftest import Caller
 from tests.api.test_rights import routes
+from tests.product import LiveProduct
 
 COMMITTED = Path(__file__).resolve().parents[2] / "docs" / "api" / "openapi.yaml"
 
@@ -56,6 +58,22 @@ def test_docs__of_somebody__load_only_our_own_scripts_under_the_strict_policy(vi
     assert scripts
     assert all("src=" in attributes and not body.strip() for attributes, body in scripts)
     assert not re.search(r'(src|href)="(https?:)?//', page)
+
+
+def test_docs__in_a_browser__draw_every_operation_without_breaking_the_policy(
+    live_product: LiveProduct, chromium: Any
+) -> None:
+    page = chromium.new_page()
+    complaints: list[str] = []
+    page.on("console", lambda message: complaints.append(message.text) if message.type == "error" else None)
+    page.goto(f"{live_product.url}/api/docs/")
+    page.fill("input[name=username]", live_product.username)
+    page.fill("input[name=password]", live_product.password)
+    page.press("input[name=password]", "Enter")
+    page.wait_for_selector(".opblock")
+    assert page.locator(".opblock").count() == len(set(routes(v1)))
+    assert complaints == []
+    page.close()
 
 
 def test_docs__own_policy__does_not_leak_to_other_pages(viewer: User, client: Client) -> None:

@@ -1,7 +1,9 @@
 """Units over REST: found in pages, made, changed; never moved."""
 
+import base64
 import json
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 from django.db import connection
@@ -152,10 +154,34 @@ def test_units__with_an_unknown_stage__400_lists_the_stages(admin: Caller, unit:
     assert "side_by_side" in errors(admin("GET", f"{UNITS}?stage=nope"))["stage"]
 
 
-def test_units__with_a_broken_cursor__404_as_a_problem(admin: Caller, unit: Unit) -> None:
-    answer = admin("GET", f"{UNITS}?cursor=zzz")
-    assert answer.status_code == 404
-    errors(answer)
+@pytest.mark.parametrize("place", ["units/", "flips/"])
+@pytest.mark.parametrize(
+    "cursor", ["zzz", "%ff", "p=a%00b", "o=-1", "o=" + "9" * 40, "p=" + "9" * 40, "p=" + "9" * 5_000]
+)
+def test_list__with_a_cursor_of_somebody_elses_making__404_or_a_page(
+    admin: Caller, unit: Unit, place: str, cursor: str
+) -> None:
+    sent = quote(base64.b64encode(cursor.encode()).decode()) if "=" in cursor else cursor
+    answer = admin("GET", f"projects/shop/{place}?cursor={sent}")
+    assert answer.status_code in (200, 404)
+    if answer.status_code == 404:
+        errors(answer)
+
+
+@pytest.mark.parametrize(
+    ("query", "field"),
+    [
+        ("since=0001-01-01T00:00:00%2B23:00", "since"),
+        ("until=9999-12-31T23:59:59-23:00", "until"),
+        ("since=yesterday", "since"),
+        ("unit=1.5", "unit"),
+        ("unit=" + "9" * 5_000, "unit"),
+        ("actor=%00", "actor"),
+        ("stage=up", "stage"),
+    ],
+)
+def test_ledger__with_a_bad_query__400_names_it(admin: Caller, unit: Unit, query: str, field: str) -> None:
+    assert field in errors(admin("GET", f"projects/shop/flips/?{query}"))
 
 
 def test_units__paged__each_once_in_order_and_back(admin: Caller, service: Service) -> None:

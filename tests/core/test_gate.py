@@ -19,7 +19,7 @@ def evidence(match: int, mismatch: int = 0, **fields: object) -> Evidence:
 def test_judge__enough_clean_pairs__promotes_and_says_the_bound() -> None:
     verdict = judge(evidence=evidence(1_000), policy=POLICY, now=NOW)
     assert verdict.word is Word.PROMOTE
-    assert "0 of 1,000 pairs differ (at most 0.38%)" in verdict.reason
+    assert "0 of 1,000 pairs differ (at most 0.38 %)" in verdict.reason
 
 
 def test_judge__too_few_pairs__is_inconclusive_and_says_how_many_are_missing() -> None:
@@ -31,6 +31,12 @@ def test_judge__too_few_pairs__is_inconclusive_and_says_how_many_are_missing() -
 def test_judge__harm_proven__rolls_back_even_where_data_is_incomplete() -> None:
     verdict = judge(evidence=evidence(50, 30, completeness=0.5), policy=POLICY, now=NOW)
     assert verdict.word is Word.ROLLBACK
+
+
+def test_judge__harm_proven_but_nobody_meets_the_candidate__holds() -> None:
+    verdict = judge(evidence=evidence(50, 30), policy=POLICY, now=NOW, serving=False)
+    assert verdict.word is Word.HOLD
+    assert "proven to be more than" in verdict.reason
 
 
 def test_judge__a_single_bad_pair__never_rolls_back() -> None:

@@ -92,7 +92,7 @@ def test_flip__page_was_stale__shows_both_values_and_goes_on_from_there(
 
     assert fresh(unit).candidate_bp == 300
     assert "Not applied: setup set canary 3 %" in page
-    assert "you have “Set to 5 %”" in page
+    assert "you have canary 5 % from canary 2 %" in page
     assert f'name="version" value="{fresh(unit).version}"' in page
     press(client, fresh(unit), candidate_percent="5")
     assert fresh(unit).candidate_bp == 500

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.template.loader import render_to_string
 from django.test import Client
 
 from migrator.core.stages import Stage
@@ -175,3 +176,10 @@ def test_sign_in__wrong_password__says_it_in_words(engineer: User, client: Clien
     answer = client.post("/sign-in", {"username": "engineer", "password": "wrong"})
 
     assert "do not go together" in answer.content.decode()
+
+
+def test_page_of_our_own_failure__without_anything_else_working__names_the_way_out() -> None:
+    page = render_to_string("500.html")
+
+    assert "python manage.py rollback --all" in page
+    assert "<style" not in page and "style=" not in page

@@ -112,6 +112,25 @@ def test_engineer__somebody_else_flips_meanwhile__sees_it_without_losing_the_rea
     assert page.evaluate("document.activeElement.id") == "reason"
 
 
+def test_engineer__refused__can_read_why_as_long_as_they_like(
+    add_unit: AddUnit, engineer: User, visit: Open, unit: Unit
+) -> None:
+    unproven = add_unit("GET /orders", Stage.CANARY, 100)
+    page = visit(engineer, f"/p/shop/units/{unproven.pk}")
+    page.evaluate("""() => {
+        const form = document.querySelector("form[data-act]");
+        form.elements.candidate_percent.value = "50";
+        form.submit();
+    }""")
+    refusal = page.get_by_text("Not applied: the gate holds GET /orders")
+    refusal.wait_for()
+    with page.expect_response(lambda answer: "units" in answer.url):
+        page.evaluate("htmx.trigger('#page', 'live')")
+    page.wait_for_timeout(100)
+
+    assert refusal.is_visible()
+
+
 def test_engineer__without_scripts__previews_and_sets(unit: Unit, engineer: User, visit: Open) -> None:
     page = visit(engineer, f"/p/shop/units/{unit.pk}", java_script_enabled=False)
     page.get_by_role("link", name="10 %").click()
@@ -170,7 +189,9 @@ def test_palette__a_few_letters__lead_to_the_unit(unit: Unit, engineer: User, vi
     page = visit(engineer, "/p/shop/")
     page.keyboard.press("Control+k")
     page.keyboard.type("users/{id} $")
-    page.locator("#palette-list a").first.click()
+    page.locator("#palette-list a").first.wait_for()
+    page.keyboard.press("ArrowDown")
+    page.keyboard.press("Enter")
 
     page.get_by_text("GET /users/{id} $.name").first.wait_for()
 

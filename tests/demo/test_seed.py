@@ -8,6 +8,7 @@ from typing import Any
 import pytest
 from django.contrib.auth import get_user_model
 from django.db import connection, transaction
+from django.db.models import F
 
 from demo.history import CANARY, COMPARED, SHADOWED, Imported, history
 from demo.seed import Taken, seed
@@ -18,7 +19,7 @@ from migrator.access.tokens import find_token
 from migrator.core.stages import START, Direction, Stage, check_transition
 from migrator.gates.queries import judgements
 from migrator.inventory.models import Project, Unit
-from migrator.observations.models import Rollup, Standing, Traffic
+from migrator.observations.models import Arrival, Rollup, Standing, Traffic
 from migrator.rollout.models import Flip
 
 NOW = datetime(2026, 11, 20, 14, 30, tzinfo=UTC)
@@ -89,6 +90,17 @@ def test_seed__the_ledger__is_in_order_and_marked(demo: Project) -> None:
     assert Direction.BACK in {flip.direction for flip in flips}
 
 
+def test_seed__steps_up__were_carried_by_evidence_of_their_day(demo: Project) -> None:
+    reads = Flip.objects.filter(unit__operation="read", direction=Direction.FORWARD, to_candidate_bp__gt=0)
+    raised = reads.exclude(from_candidate_bp=F("to_candidate_bp"))
+    carried = raised.filter(override=False)
+    assert set(carried.values_list("evidence__verdict", flat=True)) == {"promote"}
+    against = raised.filter(override=True).values_list("unit__key", flat=True)
+    assert {key.partition(" $")[0] for key in against} == {"GET /users/{id}/karma"}
+    harmed = Flip.objects.filter(unit__operation="read", direction=Direction.BACK)
+    assert set(harmed.values_list("evidence__verdict", flat=True)) <= {"rollback", "hold"}
+
+
 def test_seed__three_months__end_with_something_in_every_stage(demo: Project) -> None:
     assert set(Unit.objects.values_list("stage", flat=True)) == {str(stage) for stage in Stage}
     assert 300 <= Unit.objects.count() <= 600
@@ -110,7 +122,7 @@ def test_seed__the_running_service__stands_where_a_visitor_can_begin(demo: Proje
 def test_seed__made_up_counters__are_no_evidence(demo: Project) -> None:
     units = list(Unit.objects.filter(service__name="comments"))
     assert Rollup.objects.filter(unit__in=units).exists() and Traffic.objects.exists()
-    assert not Standing.objects.exists()
+    assert not Standing.objects.exists() and not Arrival.objects.exists()
     for judgement in judgements(units=units, now=NOW).values():
         assert judgement.evidence.pairs == 0
         assert not judgement.verdict.promotes

@@ -35,6 +35,7 @@ class Rig:
             port=self.port,
             admin_host="127.0.0.1",
             admin_port=self.admin_port,
+            admin_named=True,
             state_dir=state_dir,
             workers=1,
             name="gw",
@@ -81,7 +82,7 @@ class Rig:
     def _run(self, started: threading.Event) -> None:
         async def main() -> None:
             self._loop = asyncio.get_running_loop()
-            self.worker = Worker(self.config, number=0)
+            self.worker = Worker(self.config, number=0, report_every=0.05)
             started.set()
             await self.worker.run()
 

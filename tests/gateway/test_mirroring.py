@@ -223,6 +223,7 @@ def test_canary__for_strangers_of_a_careful_project__stays_with_legacy(rig: Rig)
 
 
 def test_served_by__where_the_project_asks_for_it__is_announced(rig: Rig) -> None:
+    rig.candidate.respond = lambda request: plain(b"{}", b"X-Migrator-Served-By: a liar")
     rig.publish(unit("GET /a", "cutover"), manners={"announce_side": True})
     assert rig.get("/a").values(b"x-migrator-served-by") == [b"candidate"]
     assert rig.get("/other").values(b"x-migrator-served-by") == [b"legacy"]
@@ -315,16 +316,60 @@ def test_candidate_that_fails__when_it_executes_a_write__is_not_replaced(rig: Ri
     assert (len(seen), rig.legacy.requests) == (1, [])
 
 
-@pytest.mark.parametrize("method", ["GET", "POST"])
-def test_candidate_that_refuses_connections__was_sent_nothing__so_legacy_answers(rig: Rig, method: str) -> None:
+@pytest.mark.parametrize(("method", "stage"), [("GET", "cutover"), ("POST", "canary")])
+def test_candidate_that_refuses_connections__was_sent_nothing__so_legacy_answers(
+    rig: Rig, method: str, stage: str
+) -> None:
     rig.candidate.refuse()
     rig.legacy.respond = lambda request: plain(request.method + b" " + request.body)
     operation = "read" if method == "GET" else "write"
-    rig.publish(unit(f"{method} /a", "cutover", operation=operation, mirror=0))
-    answer = rig.get("/a", method=method, body=b"x" * 300_000 if method == "POST" else b"")
+    rig.publish(
+        unit(f"{method} /a", stage, operation=operation, mirror=0),
+        manners={"subject_source": "header", "subject_name": "X-User"},
+    )
+    answer = rig.get("/a", "X-User: u1", method=method, body=b"x" * 300_000 if method == "POST" else b"")
     assert answer.body.split(b" ")[0] == method.encode()
     assert len(rig.legacy.requests) == 1
     assert rig.outcomes(of=1) == {"candidate_error": 1}
+
+
+def test_candidate_that_refuses_connections__when_all_writes_are_its__leaves_none_to_legacy(rig: Rig) -> None:
+    rig.candidate.refuse()
+    rig.publish(unit("POST /a", "cutover", operation="write"), unit("GET /gone", "removed"))
+    assert rig.get("/a", method="POST", body=b"x").status == 502
+    assert rig.get("/gone").status == 502
+    assert rig.legacy.requests == []
+
+
+def test_candidate_that_keeps_hanging__is_left_out_until_it_answers_again(rig: Rig) -> None:
+    rig.candidate.serve = hang
+    rig.publish(unit("GET /a", "cutover", mirror=0), candidate_timeout_ms=200)
+    caller = rig.call()
+    for _ in range(30):
+        assert caller.get("/a").status == 200
+    assert rig.candidate.connections <= 8
+    assert rig.worker is not None
+    assert rig.worker.steering.left_out == ["main"]
+    rig.candidate.serve = None
+    eventually(lambda: caller.get("/a") and rig.candidate.requests)
+    assert rig.worker.steering.left_out == []
+
+
+def test_kept_connection__closed_by_the_candidate__is_no_evidence_against_it(rig: Rig) -> None:
+    def serve(wire: Wire) -> None:
+        wire.request()
+        wire.send(plain())
+        wire.request()
+
+    rig.candidate.serve = serve
+    rig.publish(unit("GET /a", "side_by_side"), unit("GET /b", "cutover", mirror=0))
+    for target in ("/a", "/b"):
+        caller = rig.call()
+        for _ in range(4):
+            caller.get(target)
+            time.sleep(0.02)
+    assert rig.outcomes(of=4, unit=1) == {"match": 4}
+    assert rig.outcomes(of=4, unit=2) == {"not_sampled": 4}
 
 
 def test_legacy_that_fails__as_the_mirror__is_no_evidence_against_the_candidate(rig: Rig) -> None:
@@ -416,3 +461,26 @@ def test_every_request__of_a_mixed_crowd__ends_as_exactly_one_outcome(rig: Rig) 
     last = rig.plane.reports[-1]
     assert (last["sent"], last["passed"]) == (asked["/a"] + asked["/b"] + asked["/c"], asked["/none"])
     assert rig.legacy.count(b"POST") + rig.candidate.count(b"POST") <= asked["/c"]
+
+
+def test_stop__with_mirrored_calls_under_way__still_accounts_for_them(rig: Rig) -> None:
+    rig.candidate.serve = hang
+    rig.publish(unit("GET /a", "side_by_side"))
+    for _ in range(3):
+        rig.get("/a")
+    rig.stop()
+    assert rig.plane.outcomes() == {"skipped": 3}
+
+
+def test_answer__that_comes_before_the_whole_request__leaves_its_mirror_skipped(rig: Rig) -> None:
+    def serve(wire: Wire) -> None:
+        wire.until(b"\r\n\r\n")
+        wire.send(plain(status=b"413 Too Large"))
+
+    rig.legacy.serve = serve
+    rig.publish(unit("POST /a", "side_by_side", operation="write", sister=True))
+    caller = rig.call()
+    caller.send(b"POST /a HTTP/1.1\r\nHost: a\r\nContent-Length: 10\r\n\r\nhalf")
+    assert caller.answer().status == 413
+    assert rig.outcomes(of=1) == {"skipped": 1}
+    assert rig.candidate.requests == []

@@ -344,3 +344,33 @@ def test_observed__what_matches_no_unit__is_reported_by_template(passing: Rig) -
     observed = {(row["method"], row["template"]): row["count"] for report in reports for row in report["observed"]}
     assert observed[("GET", "/users/{id}")] == 3
     assert observed[("POST", "/")] == 1
+
+
+def test_requests_sent_ahead__by_a_caller_that_then_sends_no_more__are_all_answered(passing: Rig) -> None:
+    caller = passing.call()
+    caller.send(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /half")
+    caller.socket.shutdown(socket.SHUT_WR)
+    assert caller.rest().count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_caller_of_http_1_0__that_names_no_host__gets_legacys(passing: Rig) -> None:
+    passing.call().ask(b"GET / HTTP/1.0\r\n\r\n")
+    assert passing.legacy.requests[0].values(b"host") == [f"127.0.0.1:{passing.legacy.port}".encode()]
+
+
+def test_answer__that_says_close__ends_the_kept_connection(passing: Rig) -> None:
+    passing.legacy.respond = lambda request: plain(b"ok", b"Connection: close")
+    caller = passing.call()
+    assert [caller.get("/", method=method).body for method in ("GET", "POST", "POST")] == [b"ok"] * 3
+    assert passing.legacy.connections == 3
+
+
+def test_protocol__changed_without_being_asked__is_a_502(passing: Rig) -> None:
+    passing.legacy.respond = lambda request: b"HTTP/1.1 101 Switching Protocols\r\nUpgrade: x\r\n\r\n"
+    assert passing.get("/").status == 502
+
+
+def test_upgrade__declined_by_legacy__is_an_ordinary_answer(passing: Rig) -> None:
+    caller = passing.call()
+    assert caller.get("/ws", "Connection: Upgrade", "Upgrade: websocket").status == 200
+    assert caller.get("/next").status == 200

@@ -76,6 +76,12 @@ def run_gateway(tmp_path: Path) -> Iterator[Callable[..., Process]]:
         process.stop()
 
 
+def answers(port: int) -> bool:
+    with contextlib.suppress(OSError):
+        return Caller(port).get("/-/health").status == 200
+    return False
+
+
 def shop(plane: Plane, old: Service, new: Service, **unit: Any) -> None:
     plane.publish(
         {
@@ -139,6 +145,18 @@ def test_address__that_is_taken__is_said_in_one_line(tmp_path: Path) -> None:
     )
     assert (done.returncode, len(done.stderr.strip().splitlines())) == (2, 1)
     assert "Address already in use" in done.stderr
+
+
+def test_admin_address__that_nobody_chose_and_is_taken__is_another_one(tmp_path: Path) -> None:
+    taken = Service()
+    state = ["--state-dir", str(tmp_path), "--control-plane", "http://127.0.0.1:1", "--token", "t", "--project", "shop"]
+    arguments = [*GATEWAY, *state, "--listen", f"127.0.0.1:{taken.port - 1}"]
+    with subprocess.Popen(arguments, env=clean_environment(), stdout=subprocess.DEVNULL) as gateway:
+        eventually((tmp_path / "admin").exists)
+        admin = int((tmp_path / "admin").read_text().split(":")[1])
+        assert admin != taken.port
+        eventually(lambda: answers(admin))
+        gateway.terminate()
 
 
 def test_settings__as_environment__are_obeyed(tmp_path: Path) -> None:
@@ -298,3 +316,15 @@ def test_force_legacy__asked_for_nonsense__is_refused(rig: Rig, body: bytes) -> 
     caller = Caller(rig.admin_port)
     assert caller.get("/-/force-legacy", method="POST", body=body).status == 400
     assert Caller(rig.admin_port).get("/elsewhere").status == 404
+
+
+def test_spool__of_workers_that_are_no_more__is_handed_in_by_the_first(
+    run_gateway: Callable[..., Process], tmp_path: Path
+) -> None:
+    plane, left = Plane(), tmp_path / "worker-3" / "spool"
+    left.mkdir(parents=True)
+    report = {"project": "shop", "source": "gw/3", "boot": "old", "seq": 7}
+    (left / "old.000000000007.5.report").write_text(json.dumps({**report, "tallies": [], "samples": []}))
+    run_gateway(plane.url)
+    eventually(lambda: ("gw/3", 7) in {(each["source"], each["seq"]) for each in plane.reports})
+    eventually(lambda: not list(tmp_path.glob("worker-*/spool/old.*")))

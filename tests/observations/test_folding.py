@@ -5,7 +5,8 @@ from datetime import timedelta
 import pytest
 
 from migrator.core.wire import Outcome
-from migrator.inventory.models import Unit
+from migrator.inventory.models import Kind, Unit
+from migrator.inventory.services import create_project, create_unit, save_service
 from migrator.observations.models import DeadLetter, ReportSource, Rollup
 from migrator.observations.queries import evidence_of, standings
 from migrator.observations.services import fold_batch
@@ -92,14 +93,20 @@ def test_fold__tally_that_cannot_be__is_refused_and_counted(unit, lie):
     assert not DeadLetter.objects.exists()
 
 
-def test_fold__unknown_and_foreign_units__are_stray_and_leave_completeness_alone(unit, stranger):
-    foreign = Unit(pk=10**6)
-    beyond = Unit(pk=2**70)
-    fold_batch(shard=0, entries=entries(report(1, tally(unit), tally(foreign), tally(beyond), sent=30)), now=NOW)
+def test_fold__units_that_are_not_the_projects__are_stray_and_leave_completeness_alone(unit, service):
+    elsewhere = create_project(slug="elsewhere", name="Elsewhere", now=NOW)
+    theirs = save_service(project=elsewhere, name="api")
+    foreign = create_unit(project=elsewhere, service=theirs, key="GET /x", kind=Kind.ENDPOINT, now=NOW)
+    gone = create_unit(project=unit.project, service=service, key="GET /gone", kind=Kind.ENDPOINT, now=NOW)
+    Unit.objects.filter(pk=gone.pk).update(gone_at=NOW)
+    strays = (foreign, gone, Unit(pk=10**6), Unit(pk=2**70), Unit(pk=-1))
+
+    fold_batch(shard=0, entries=entries(report(1, tally(unit), *map(tally, strays), sent=60)), now=NOW)
 
     assert evidence(unit).received == 10
     assert evidence(unit).completeness == 1.0
-    assert ReportSource.objects.get().stray == 20
+    assert evidence(foreign).received == 0
+    assert ReportSource.objects.get().stray == 50
 
 
 def test_fold__field_beside_its_endpoint__is_counted_as_one_observation(unit, name_field):

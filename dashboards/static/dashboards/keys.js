@@ -17,10 +17,8 @@ function rows() {
 function step(by) {
   const all = rows();
   if (!all.length) return;
-  const at = all.findIndex((row) => row.classList.contains("at"));
+  const at = all.findIndex((row) => row.contains(document.activeElement));
   const next = all[Math.min(Math.max(at + by, 0), all.length - 1)];
-  all[at]?.classList.remove("at");
-  next.classList.add("at");
   next.scrollIntoView({ block: "nearest" });
   next.querySelector("a.open, a[href], summary")?.focus({ preventScroll: true });
 }
@@ -59,6 +57,22 @@ document.addEventListener("keydown", (event) => {
   if (!act) return;
   event.preventDefault();
   act();
+});
+
+/** In the palette the arrows walk through what was found, and Enter opens the first of it. */
+document.addEventListener("keydown", (event) => {
+  const palette = event.target.closest("#palette");
+  if (!palette || !["ArrowDown", "ArrowUp", "Enter"].includes(event.key)) return;
+  const stops = [palette.querySelector("input"), ...palette.querySelectorAll("a")];
+  const at = stops.indexOf(event.target);
+  if (event.key === "Enter") {
+    if (at > 0 || stops.length === 1) return;
+    event.preventDefault();
+    stops[1].click();
+    return;
+  }
+  event.preventDefault();
+  stops[Math.min(Math.max(at + (event.key === "ArrowDown" ? 1 : -1), 0), stops.length - 1)].focus();
 });
 
 function closeMenus(except) {

@@ -1,10 +1,14 @@
 // A swap for htmx that changes what differs and leaves the rest: focus, scroll, open sheets and typed text stay.
-// Elements are matched by id, else by data-key, else by place. `data-keep` marks what a script of ours owns.
+// Elements are matched by id, else by data-key, else by place. `data-keep` marks what a script of ours owns,
+// `data-stay` what was said once and must not vanish before it is read.
 "use strict";
 
 const keyOf = (node) => (node.nodeType === Node.ELEMENT_NODE ? node.id || node.dataset.key || null : null);
 
+const stays = (node) => node.dataset?.stay !== undefined;
+
 const alike = (one, other) =>
+  !stays(one) &&
   one.nodeType === other.nodeType && one.nodeName === other.nodeName && keyOf(one) === keyOf(other);
 
 /** What the reader opened stays open, and what was typed stays typed. */
@@ -65,7 +69,7 @@ function morphChildren(from, to) {
     while (here !== found) {
       const passed = here;
       here = here.nextSibling;
-      passed.remove();
+      if (!stays(passed)) passed.remove();
     }
     here = found.nextSibling;
     morph(found, wanted);
@@ -73,7 +77,7 @@ function morphChildren(from, to) {
   while (here) {
     const spare = here;
     here = here.nextSibling;
-    spare.remove();
+    if (!stays(spare)) spare.remove();
   }
 }
 

@@ -7,6 +7,7 @@ from typing import Any
 from rest_framework import serializers
 
 from migrator.api.schema import GateSerializer
+from migrator.api.times import EARLIEST, LATEST
 from migrator.core.gate import Evidence, Word
 from migrator.core.wire import Outcome, Side
 from migrator.gates.queries import Judgement
@@ -14,7 +15,6 @@ from migrator.inventory.models import Unit
 from migrator.observations.queries import GroupFigures, Metric
 
 Json = dict[str, Any]
-EARLIEST, LATEST = datetime(2000, 1, 1, tzinfo=UTC), datetime(2100, 1, 1, tzinfo=UTC)
 USUAL_SPAN = timedelta(days=1)
 LONGEST_STEP_S = 30 * 86_400
 

@@ -1,8 +1,9 @@
 """What was observed of units: evidence for verdicts, figures for lists."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from typing import Any
 
 from django.db.models import F
 
@@ -11,7 +12,6 @@ from migrator.core.gate import Evidence, Latency
 from migrator.core.wire import BAD_OUTCOMES, PAIR_OUTCOMES, Outcome
 from migrator.inventory.models import Unit
 from migrator.observations.models import Counters, Standing
-from migrator.observations.packing import unpack_histogram
 from migrator.observations.queries.arrivals import LOOK_BACK, completeness_since
 
 
@@ -59,12 +59,13 @@ def sum_outcomes(rows: Iterable[Counters]) -> dict[Outcome, int]:
 
 def distinct(columns: Iterable[bytes | memoryview]) -> int:
     """How many distinct callers packed sketches stand for together."""
-    return tally.estimate(tally.merge_sketches(map(tally.unpack_sketch, columns)))
+    sketches = [tally.unpack_sketch(column) for column in columns]
+    return tally.estimate(sketches[0] if len(sketches) == 1 else tally.merge_sketches(sketches))
 
 
-def latency(columns: Iterable[dict[str, int]]) -> Latency:
-    """Quantiles in milliseconds of packed histograms laid together."""
-    together = tally.merge_histograms(map(unpack_histogram, columns))
+def latency(histograms: Iterable[Mapping[int, int]]) -> Latency:
+    """Quantiles in milliseconds of histograms laid together."""
+    together = tally.merge_histograms(histograms)
     return Latency(**{f"p{n}": tally.quantile(together, n / 100) for n in (50, 90, 99)})
 
 
@@ -86,6 +87,16 @@ class StandingFigures:
     def candidate_share(self) -> float | None:
         """The share of requests that the candidate really answered."""
         return self.served_candidate / self.received if self.received else None
+
+    def as_record(self) -> dict[str, Any]:
+        """Plain JSON, as the ledger keeps it beside a rollback."""
+        return {
+            "pairs": self.pairs,
+            "bad": self.bad,
+            "mismatch_rate": self.mismatch_rate,
+            "received": self.received,
+            "served_candidate": self.served_candidate,
+        }
 
 
 NOTHING_SEEN = StandingFigures()

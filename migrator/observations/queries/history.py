@@ -13,7 +13,6 @@ from migrator.core.gate import Evidence
 from migrator.core.wire import BAD_OUTCOMES, PAIR_OUTCOMES, Outcome
 from migrator.inventory.models import Project, Unit
 from migrator.observations.models import Resolution, Rollup, Traffic
-from migrator.observations.packing import unpack_histogram
 from migrator.observations.queries.arrivals import completeness_since, floor
 from migrator.observations.queries.evidence import distinct, latency, sum_outcomes
 from migrator.observations.retention import KEEP
@@ -212,7 +211,7 @@ def _share(rows: Sequence[Rollup]) -> Reading:
 
 def _quantile(column: str, q: float) -> Callable[[Sequence[Rollup]], Reading]:
     def read(rows: Sequence[Rollup]) -> Reading:
-        histogram = tally.merge_histograms(unpack_histogram(getattr(row, column)) for row in rows)
+        histogram = tally.merge_histograms(getattr(row, column) for row in rows)
         return tally.quantile(histogram, q), sum(histogram.values())
 
     return read

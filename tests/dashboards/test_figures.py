@@ -1,0 +1,80 @@
+"""Figures: what is drawn is what was counted."""
+
+import json
+from datetime import UTC, date, datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from dashboards import figures
+from dashboards.figures import Course, Line, Pin
+from migrator.core.stages import Stage
+from migrator.planning.queries import BurnUp
+
+TODAY = date(2027, 3, 3)
+NOW = datetime(2027, 3, 3, 14, 2, tzinfo=UTC)
+
+
+def burn_up(deadline: date | None = None) -> BurnUp:
+    counts = dict.fromkeys(Stage, (0, 0, 0)) | {
+        Stage.BACKLOG: (10, 12, 9),
+        Stage.CANARY: (0, 1, 2),
+        Stage.CUTOVER: (0, 0, 1),
+        Stage.REMOVED: (0, 0, 3),
+    }
+    days = tuple(TODAY - timedelta(days=2 - n) for n in range(3))
+    return BurnUp(days=days, counts=counts, deadline=deadline)
+
+
+def named(figure: dict[str, Any], name: str) -> dict[str, Any]:
+    return next(trace for trace in figure["data"] if trace["name"] == name)
+
+
+def test_burn_up__stacked_stages__reach_the_scope_line() -> None:
+    figure = figures.burn_up(burn_up())
+
+    bands = [trace for trace in figure["data"] if trace.get("stackgroup")]
+    assert [sum(day) for day in zip(*(band["y"] for band in bands), strict=True)] == named(figure, "Scope")["y"]
+    assert bands[0]["name"] == "Removed", "what is done lies at the bottom"
+
+
+def test_burn_down__only_what_legacy_answers__falls_to_the_deadline() -> None:
+    figure = figures.burn_down(burn_up(deadline=TODAY + timedelta(days=30)))
+
+    assert {trace["name"] for trace in figure["data"]} == {"Canary", "Side by side", "Shadow", "Backlog", "Needed"}
+    assert named(figure, "Needed")["y"] == [11, 0]
+    assert named(figure, "Needed")["x"][-1] == "2027-04-02"
+
+
+def test_over_time__nothing_measured__stays_a_gap() -> None:
+    moments = [NOW + timedelta(minutes=n) for n in range(3)]
+    line = Line(name="differ", colour="--candidate", values=[1.0, None, 3.0])
+    figure = figures.over_time(Course(moments=moments, lines=[line]))
+
+    assert named(figure, "differ")["y"] == [1.0, None, 3.0]
+    assert named(figure, "differ")["connectgaps"] is False
+    assert figure["layout"]["yaxis"]["range"][0] == 0
+
+
+def test_over_time__pin__stands_at_its_moment_and_leads_somewhere() -> None:
+    pin = Pin(at=NOW, told="ana: canary 2 % → canary 5 %", colour="--stage-canary", address="/p/shop/ledger")
+    line = Line(name="a", colour="--ink", values=[1, 2])
+    figure = figures.over_time(Course(moments=[NOW, NOW + timedelta(minutes=1)], lines=[line], pins=[pin]))
+
+    pins = named(figure, "Events")
+    assert pins["x"] == ["2027-03-03T14:02:00"]
+    assert pins["meta"]["links"] == ["/p/shop/ledger"]
+    assert figure["layout"]["shapes"][0]["x0"] == "2027-03-03T14:02:00"
+
+
+def test_figure__any__is_plain_json_with_tokens_for_colours() -> None:
+    text = json.dumps(figures.burn_up(burn_up(deadline=TODAY)))
+
+    assert "#" not in text, "colours are tokens of the stylesheet"
+    assert '"template"' not in text
+
+
+def test_labels__bands_too_thin__are_pushed_apart() -> None:
+    labels = [label for label in figures.burn_up(burn_up())["layout"]["annotations"] if "Deadline" not in label["text"]]
+    heights = sorted(label["y"] for label in labels)
+
+    assert all(above - below > 0.5 for below, above in pairwise(heights))
