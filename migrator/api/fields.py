@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from decimal import Decimal
 from typing import Any, NoReturn
 
-from drf_spectacular.types import OpenApiTypes
 from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
@@ -43,11 +42,6 @@ class StageField(serializers.ChoiceField):
         if not isinstance(data, str) or data not in list(Stage):
             raise serializers.ValidationError(f"{shown(data)} is no stage. Stages: {', '.join(Stage)}.")
         return Stage(data)
-
-
-@extend_schema_field(OpenApiTypes.DATETIME)
-class TimeField(serializers.DateTimeField):
-    """RFC 3339, always in UTC."""
 
 
 def shown(data: Any) -> str:

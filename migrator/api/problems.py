@@ -18,7 +18,7 @@ from rest_framework.views import set_rollback
 from migrator.access.rights import Forbidden
 from migrator.core.stages import Position, TransitionRefused, percent
 from migrator.inventory.services import Invalid
-from migrator.rollout.services import GateHolds, NotAllowed, Refused, Stale
+from migrator.rollout.services import GateHolds, NotAllowed, Refused, Stale, Unknown
 
 MEDIA_TYPE: Final = "application/problem+json"
 log = structlog.get_logger()
@@ -148,6 +148,11 @@ TITLES: Final = {
     429: "Too many requests",
 }
 
+
+def _unknown(exc: Unknown) -> Problem:
+    return problem("not-found", 404, "Not found", str(exc))
+
+
 TELLERS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] = (
     (Stale, _stale),
     (GateHolds, _gate_holds),
@@ -160,6 +165,7 @@ TELLERS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] = (
     (exceptions.ValidationError, _validation),
     (exceptions.NotFound, _not_found),
     (Http404, _not_found),
+    (Unknown, _unknown),
     (exceptions.APIException, _api),
 )
 """Which exception is told how; the first that fits."""

@@ -3,6 +3,7 @@
 from django.contrib.auth.decorators import login_required
 from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
+from rest_framework.permissions import AllowAny
 
 from migrator.api.views import dataplanes, evidence, flips, imports, planning, projects, units
 from migrator.api.views.documents import Docs, Nowhere
@@ -41,7 +42,8 @@ v1: list[URLPattern | URLResolver] = [
 
 urlpatterns = [
     path("v1/", include(v1)),
-    path("schema/", SpectacularAPIView.as_view(), name="api-schema"),
+    # The schema is the same everywhere and tells nothing of anybody's project: programs may read it first.
+    path("schema/", SpectacularAPIView.as_view(permission_classes=[AllowAny]), name="api-schema"),
     # People without a session are sent to sign in; the page itself then reads the schema with it.
     path("docs/", login_required(Docs.as_view()), name="api-docs"),
     re_path("", Nowhere.as_view()),

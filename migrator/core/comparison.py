@@ -15,15 +15,23 @@ from functools import lru_cache
 from typing import Any, Final
 
 from migrator.core.body import Body, Document, blob, parse, repeats, undo_codings
-from migrator.core.paths import BODY, HEADER, STATUS, Steps, covers, render, shape_of
+from migrator.core.collecting import KEPT, SHAPES, Collector, Comparison, Difference
+from migrator.core.paths import BODY, HEADER, STATUS, render
+from migrator.core.rules import NO_RULES, Rules
 from migrator.core.stages import Scrutiny
 from migrator.core.walk import ABSENT, Kind, Walk, canonical
-from migrator.core.wire import Outcome
 
-KEPT: Final = 100
-"""Differences that a comparison keeps with their values."""
-SHAPES: Final = 200
-"""Different places and kinds that a comparison counts."""
+__all__ = [
+    "KEPT",
+    "NO_RULES",
+    "SHAPES",
+    "Answer",
+    "Comparison",
+    "Difference",
+    "Rules",
+    "compare",
+    "document",
+]
 
 
 @dataclass(slots=True, kw_only=True, eq=False)
@@ -39,109 +47,7 @@ class Answer:
     """The body was longer than what is kept for comparing."""
 
 
-@dataclass(slots=True, eq=False)
-class Difference:
-    """One place where two answers differ. Not frozen either. A side that has nothing there holds ABSENT."""
-
-    path: str
-    shape: str
-    """The path with indexes left open: `$.items[*].price`; `status`; `header:content-type`; `body`."""
-    kind: Kind
-    control: Any
-    candidate: Any
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Rules:
-    """What a project has settled about differences. One definition, for comparing, grouping and showing."""
-
-    accepted: tuple[str, ...] = ()
-    """Patterns (core.paths) at or under which the candidate may differ: `$.items[*].updated_at`, `header:location`."""
-
-    def accept(self, shape: str) -> bool:
-        return any(covers(pattern, shape) for pattern in self.accepted)
-
-
-NO_RULES: Final = Rules()
-
-
-@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
-class Comparison:
-    """The judgement over two answers."""
-
-    differences: tuple[Difference, ...] = ()
-    """What speaks against the candidate: the first KEPT."""
-    accepted: tuple[Difference, ...] = ()
-    """What differs as a rule says it may: the first KEPT."""
-    shapes: tuple[tuple[str, Kind], ...] = ()
-    """Each place and kind of the differences once, the accepted ones left out."""
-    truncated: bool = False
-    """There are more differences than are kept."""
-    unfinished: bool = False
-    """There may be differences at places that `shapes` does not name: the search was given up."""
-    partial: bool = False
-    """A body was cut or could not be decoded: what agrees proves nothing about the rest."""
-    documents: tuple[Document | None, Document | None] | None = None
-    """The parsed bodies of control and candidate, where they had to be parsed."""
-
-    @property
-    def outcome(self) -> Outcome:
-        """What this pair counts as. A body too large to be compared is one more limit of the mirror."""
-        if self.differences:
-            return Outcome.MISMATCH
-        if self.partial:
-            return Outcome.SKIPPED
-        return Outcome.ACCEPTED if self.accepted else Outcome.MATCH
-
-
 SAME: Final = Comparison()
-
-
-@dataclass(slots=True)
-class _Collector:
-    """Where differences are put as they are found."""
-
-    rules: Rules
-    differences: list[Difference] = field(default_factory=list)
-    accepted: list[Difference] = field(default_factory=list)
-    shapes: dict[tuple[str, Kind], None] = field(default_factory=dict)
-    truncated: bool = False
-    unfinished: bool = False
-    partial: bool = False
-    documents: tuple[Document | None, Document | None] | None = None
-
-    def at(self, place: str, kind: Kind, control: Any, candidate: Any) -> None:
-        """Note a difference that lies in no document."""
-        self._add(Difference(place, place, kind, control, candidate))
-
-    def inside(self, steps: Steps, kind: Kind, control: Any, candidate: Any) -> None:
-        """Note a difference between two documents."""
-        self._add(Difference(render(steps), shape_of(steps), kind, control, candidate))
-
-    def _add(self, difference: Difference) -> None:
-        accepted = bool(self.rules.accepted) and self.rules.accept(difference.shape)
-        kept = self.accepted if accepted else self.differences
-        if len(kept) < KEPT:
-            kept.append(difference)
-        else:
-            self.truncated = True
-        if accepted:
-            return
-        if len(self.shapes) < SHAPES:
-            self.shapes[difference.shape, difference.kind] = None
-        elif (difference.shape, difference.kind) not in self.shapes:
-            self.unfinished = True
-
-    def finish(self) -> Comparison:
-        return Comparison(
-            differences=tuple(self.differences),
-            accepted=tuple(self.accepted),
-            shapes=tuple(self.shapes),
-            truncated=self.truncated or self.unfinished,
-            unfinished=self.unfinished,
-            partial=self.partial,
-            documents=self.documents,
-        )
 
 
 def compare(
@@ -157,7 +63,7 @@ def compare(
     `compared_headers` are lower-case names; their values count in the order in which they came.
     Never raises, whatever was answered.
     """
-    found = _Collector(rules)
+    found = Collector(rules)
     if control.status != candidate.status:
         found.at(STATUS, Kind.STATUS, control.status, candidate.status)
     if scrutiny is Scrutiny.BODIES:
@@ -170,7 +76,7 @@ def compare(
             _compare_bodies(
                 found, control, candidate, _decoded(control, left.get(CODING)), _decoded(candidate, right.get(CODING))
             )
-    return found.finish() if found.differences or found.accepted or found.partial or found.documents else SAME
+    return found.finish() if found.found_anything else SAME
 
 
 CODING: Final = b"content-encoding"
@@ -217,7 +123,7 @@ def _decoded(answer: Answer, codings: list[str] | None) -> Body:
 
 
 def _compare_headers(
-    found: _Collector, names: Sequence[str], left: dict[bytes, list[str]], right: dict[bytes, list[str]]
+    found: Collector, names: Sequence[str], left: dict[bytes, list[str]], right: dict[bytes, list[str]]
 ) -> None:
     for name in names:
         one, other = left.get(name.encode("latin-1", "replace"), []), right.get(name.encode("latin-1", "replace"), [])
@@ -231,7 +137,7 @@ def _compare_headers(
         )
 
 
-def _compare_bodies(found: _Collector, control: Answer, candidate: Answer, left: Body, right: Body) -> None:
+def _compare_bodies(found: Collector, control: Answer, candidate: Answer, left: Body, right: Body) -> None:
     if left.problem or right.problem:
         found.partial = True
         if left != right:
@@ -254,10 +160,10 @@ def _parsed(body: Body, answer: Answer) -> Document | None:
     return document
 
 
-def _compare_documents(found: _Collector, one: Document, other: Document) -> None:
+def _compare_documents(found: Collector, one: Document, other: Document) -> None:
     left, right, write_left, write_right = canonical(one, other)
     if left != right:
-        walk = Walk(note=found.inside, control=write_left, candidate=write_right)
+        walk = Walk(note=found.inside, control=write_left, candidate=write_right, lens=found.lens(one, other))
         found.unfinished = not walk.run(one.value, other.value) or found.unfinished
     if _may_repeat(one, other, left, right):
         repeated, candidate_repeated = set(repeats(one)), set(repeats(other))

@@ -36,7 +36,8 @@ _UNIT = r"\\u(?:[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2})"
 _TEXT = r"[^\\\x00-\x1f\ud800-\udfff{quote}]"
 _STRING = re.compile(
     "|".join(
-        rf"{quote}((?:{_TEXT.format(quote=quote)}|\\[bfnrt/\\{quote}]|{_UNIT}|{_HIGH}{_LOW})*){quote}" for quote in "'\""
+        rf"{quote}((?:{_TEXT.format(quote=quote)}|\\[bfnrt/\\{quote}]|{_UNIT}|{_HIGH}{_LOW})*){quote}"
+        for quote in "'\""
     )
 )
 _ESCAPE = re.compile(rf"{_HIGH}{_LOW}|\\u[0-9a-fA-F]{{4}}|\\.")
@@ -281,7 +282,7 @@ def named(name: str) -> Selector:
     open_step = is_data(name)
     return Selector(
         repr(name),
-        lambda step, container: step == name and (container is None or isinstance(container, dict)),
+        lambda step, _: step == name,
         lambda step: step == name or (open_step and step is EVERY),
         lambda step: step == name,
     )
@@ -290,9 +291,12 @@ def named(name: str) -> Selector:
 def indexed(index: int) -> Selector:
     if index >= 0:
         return Selector(
-            str(index), lambda step, _: step == index, lambda step: step in (index, EVERY), lambda step: step == index,
+            str(index),
+            lambda step, _: step == index,
+            lambda step: step in (index, EVERY),
+            lambda step: step == index,
             counts=True,
-        )  # fmt: skip
+        )
     return Selector(
         str(index),
         lambda step, container: isinstance(container, list) and step == len(container) + index,

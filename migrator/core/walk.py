@@ -6,11 +6,12 @@ differences: a pair that differs in ten thousand places is no better understood 
 
 from collections import Counter
 from collections.abc import Callable
+from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
 from enum import StrEnum
 from functools import partial
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 import orjson
 
@@ -22,6 +23,8 @@ LOOKED_AT: Final = 10_000
 """Differences after which a walk ends."""
 DEEPEST: Final = 200
 """Levels that a path names. What lies deeper is named by its ancestor at that level and an ellipsis."""
+HIDDEN_AT: Final = 200_000
+"""Differences that do not count, for a rule hides them, after which a walk ends."""
 ALIGNED: Final = 100
 """Members of two arrays, apart from their common beginning and end, that are searched for a best alignment."""
 
@@ -63,7 +66,30 @@ class Absent:
 ABSENT: Final = Absent()
 Canon = Callable[[Any], bytes]
 """Writes a value so that equal bytes mean an equal value."""
-Note = Callable[[Steps, Kind, Any, Any], None]
+Note = Callable[[Steps, Kind, Any, Any], bool]
+"""Is told a difference, and answers whether it counts."""
+
+
+@dataclass(frozen=True, slots=True)
+class Pairs:
+    """Which members of two arrays stand for each other, those left out that are equal anyway."""
+
+    indexes: list[tuple[int | None, int | None]]
+    """(3, 5) is one member at two places, (3, None) one that is missing, (None, 3) one that is extra."""
+    moved: bool
+    """They come in another order."""
+
+
+class Seeing(Protocol):
+    """How rules see arrays. Steps lead to the array."""
+
+    def arrange(
+        self, steps: Steps, control: list[Any], candidate: list[Any], canon: tuple[Canon, Canon]
+    ) -> Pairs | None:
+        """Who stands for whom where order means nothing; None where it means something."""
+
+    def keys(self, steps: Steps, control: list[Any], candidate: list[Any]) -> tuple[list[bytes], list[bytes]] | None:
+        """What members are recognised by; None where it is all of them."""
 
 
 class Enough(Exception):
@@ -117,12 +143,14 @@ def _marker(document: Any) -> Canon:
 class Walk:
     """One walk through two documents. `note` is told each difference."""
 
-    def __init__(self, *, note: Note, control: Canon, candidate: Canon) -> None:
+    def __init__(self, *, note: Note, control: Canon, candidate: Canon, lens: Seeing | None = None) -> None:
         self._tell = note
+        self._lens = lens
         self._control = control
         self._candidate = candidate
         self._stack: list[tuple[Any, Any, Trail]] = []
         self._seen = 0
+        self._hidden = 0
 
     def run(self, control: Any, candidate: Any) -> bool:
         """Walk to the end. False where there were too many differences to do so."""
@@ -161,6 +189,8 @@ class Walk:
         self._stack.extend((left, right, longer(trail, name)) for left, right, name in reversed(inner))
 
     def _arrays(self, control: list[Any], candidate: list[Any], trail: Trail) -> None:
+        if self._lens is not None and self._arranged(self._lens, control, candidate, trail):
+            return
         if len(control) != len(candidate):
             self._note(Kind.LENGTH, control, candidate, trail)
             self._pairs(control, candidate, trail)
@@ -181,9 +211,27 @@ class Walk:
 
     def _pairs(self, control: list[Any], candidate: list[Any], trail: Trail) -> None:
         """Members of arrays of different length: what is missing, what is extra, what stands for what."""
-        left, right = list(map(self._control, control)), list(map(self._candidate, candidate))
+        keys = self._lens.keys(steps_of(trail), control, candidate) if self._lens is not None else None
+        left, right = keys or (list(map(self._control, control)), list(map(self._candidate, candidate)))
+        self._follow(align(left, right), control, candidate, trail)
+
+    def _arranged(self, lens: Seeing, control: list[Any], candidate: list[Any], trail: Trail) -> bool:
+        """Walk arrays whose order means nothing. False where it means something."""
+        pairs = lens.arrange(steps_of(trail), control, candidate, (self._control, self._candidate))
+        if pairs is None:
+            return False
+        if len(control) != len(candidate):
+            self._note(Kind.LENGTH, control, candidate, trail)
+        if pairs.moved:
+            self._note(Kind.ORDER, control, candidate, trail)
+        self._follow(pairs.indexes, control, candidate, trail)
+        return True
+
+    def _follow(
+        self, pairs: list[tuple[int | None, int | None]], control: list[Any], candidate: list[Any], trail: Trail
+    ) -> None:
         waiting = len(self._stack)
-        for one, other in align(left, right):
+        for one, other in pairs:
             if one is None:
                 self._note(Kind.EXTRA, ABSENT, candidate[other or 0], longer(trail, other or 0))
             elif other is None:
@@ -218,9 +266,11 @@ class Walk:
             self._note(difference, left, right, longer(trail, name))
 
     def _note(self, kind: Kind, left: Any, right: Any, trail: Trail) -> None:
-        self._seen += 1
-        self._tell(steps_of(trail), kind, left, right)
-        if self._seen >= LOOKED_AT:
+        if self._tell(steps_of(trail), kind, left, right):
+            self._seen += 1
+        else:
+            self._hidden += 1
+        if self._seen >= LOOKED_AT or self._hidden >= HIDDEN_AT:
             raise Enough
 
 

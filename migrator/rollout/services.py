@@ -50,6 +50,14 @@ class Change:
     mirror: int | None = None
 
 
+class Unknown(LookupError):
+    """A unit that this project does not track, or no longer. Nothing was changed."""
+
+    def __init__(self, unit_ids: Iterable[int]) -> None:
+        self.unit_ids = sorted(unit_ids)
+        super().__init__(f"Not applied: no unit {', '.join(map(str, self.unit_ids[:5]))} is tracked here.")
+
+
 class Refused(Exception):
     """The door stays shut; nothing was changed. `key` names the unit."""
 
@@ -116,7 +124,7 @@ def flip(
 ) -> list[Flip]:
     """Move units, one or a thousand, all or none.
 
-    Raises Forbidden (no right), Stale, NotAllowed or GateHolds; then nothing has changed.
+    Raises Forbidden (no right), Unknown, Stale, NotAllowed or GateHolds; then nothing has changed.
     A change that leaves a unit where it is makes no entry.
     """
     demand(actor=actor, right=Right.FLIP)
@@ -125,6 +133,8 @@ def flip(
     versions.lock(project_id=project.pk)
     wanted = {change.unit_id: change for change in changes}
     units = _lock_units(project, wanted)
+    if missing := wanted.keys() - {unit.pk for unit in units}:
+        raise Unknown(missing)
     known = judgements(units=units, now=now)
     moves = [_move(unit, wanted[unit.pk], known[unit.pk], override=override) for unit in units]
     return _write(project, [m for m in moves if m.target != m.unit.position], actor=actor, reason=reason, now=now)

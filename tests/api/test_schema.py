@@ -41,6 +41,10 @@ def test_schema__asked_for_with_a_token__is_served(admin: Caller) -> None:
     assert b"openapi: 3" in admin("GET", "/api/schema/").content
 
 
+def test_schema__without_a_token__is_there_too(client: Client) -> None:
+    assert b"openapi: 3" in client.get("/api/schema/").content
+
+
 def test_docs__of_nobody__lead_to_signing_in(db: None, client: Client) -> None:
     answer = client.get("/api/docs/")
     assert answer.status_code == 302

@@ -11,11 +11,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from migrator.core.comparison import KEPT, Answer, Comparison, Difference, Rules, compare
+from migrator.core.comparison import KEPT, Answer, Comparison, Difference, compare
 from migrator.core.paths import Steps, parse_path
+from migrator.core.rules import Rules, compile_rules
 from migrator.core.stages import Scrutiny
 from migrator.core.walk import ABSENT, LOOKED_AT, Kind, align
-from migrator.core.wire import Outcome
+from migrator.core.wire import Outcome, RuleKind, RuleSpec
 
 DATA = Path(__file__).parents[2].parent / "shared" / "data" / "diff"
 needs_data = pytest.mark.skipif(not DATA.is_dir(), reason="the public diff documents are not on this machine")
@@ -36,6 +37,10 @@ def answer(body: Any, **rest: Any) -> Answer:
 
 def between(control: Any, candidate: Any, **rest: Any) -> Comparison:
     return compare(control=answer(control), candidate=answer(candidate), **rest)
+
+
+def accepting(path: str) -> Rules:
+    return compile_rules([RuleSpec(id=1, kind=RuleKind.ACCEPT, path=path)], now=0)
 
 
 def found(comparison: Comparison) -> list[tuple[str, str]]:
@@ -229,14 +234,14 @@ def test_compare__nothing_differs__does_not_parse() -> None:
 def test_compare__difference_under_an_accepted_path__is_accepted() -> None:
     control = {"items": [{"at": 1, "id": 1}]}
     candidate = {"items": [{"at": 2, "id": 1}]}
-    comparison = between(control, candidate, rules=Rules(accepted=("$.items[*].at",)))
+    comparison = between(control, candidate, rules=accepting("$.items[*].at"))
     assert comparison.outcome is Outcome.ACCEPTED
     assert [difference.path for difference in comparison.accepted] == ["$.items[0].at"]
     assert comparison.shapes == ()
 
 
 def test_compare__difference_beside_an_accepted_path__still_mismatches() -> None:
-    comparison = between({"at": 1, "id": 1}, {"at": 2, "id": 2}, rules=Rules(accepted=("$.at",)))
+    comparison = between({"at": 1, "id": 1}, {"at": 2, "id": 2}, rules=accepting("$.at"))
     assert comparison.outcome is Outcome.MISMATCH
     assert found(comparison) == [("$.id", "value")]
 

@@ -14,7 +14,7 @@ from migrator.inventory.models import Kind, Project, Service, Unit
 from migrator.inventory.services import create_unit, record_deploy, save_service
 from migrator.rollout.models import Flip
 from migrator.rollout.scopes import Scope, one_unit
-from migrator.rollout.services import Change, GateHolds, NotAllowed, Stale, flip, rollback
+from migrator.rollout.services import Change, GateHolds, NotAllowed, Stale, Unknown, flip, rollback
 
 NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 ADMIN = console(name="ada")
@@ -82,6 +82,15 @@ def test_flip__one_of_many_is_stale__changes_none(service: Service) -> None:
         flip(project=service.project, changes=changes, actor=ADMIN, reason="", now=NOW)
     assert fresh(first).stage == "backlog"
     assert not Flip.objects.exists()
+
+
+def test_flip__a_unit_that_is_gone__is_refused_and_changes_none(service: Service) -> None:
+    here, gone = new_unit(service, "GET /here"), new_unit(service, "GET /gone")
+    Unit.objects.filter(pk=gone.pk).update(gone_at=NOW)
+    changes = [Change(unit_id=unit.pk, version=0, stage=Stage.SHADOW) for unit in (here, gone)]
+    with pytest.raises(Unknown, match=f"no unit {gone.pk} is tracked"):
+        flip(project=service.project, changes=changes, actor=ADMIN, reason="", now=NOW)
+    assert fresh(here).stage == "backlog"
 
 
 def test_flip__stale_version__tells_both_values_and_who(unit: Unit) -> None:
