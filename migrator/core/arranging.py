@@ -46,9 +46,9 @@ class Lens:
             return None
         name = rule.spec.key
         matching = _Matching(control, candidate)
-        matching.match(list(map(canon[0], control)), list(map(canon[1], candidate)))
+        matching.match(list(map(canon[0], control)), list(map(canon[1], candidate)), equal=True)
         if not matching.done:
-            matching.match(*self._forms(state, steps, control, candidate, name))
+            matching.match(*self._forms(state, steps, control, candidate, name), equal=False)
         if not matching.done and name is None:
             matching.match_rest()
         return matching.pairs()
@@ -125,11 +125,10 @@ class _Matching:
     def done(self) -> bool:
         return not self._left or not self._right
 
-    def match(self, left: Sequence[bytes], right: Sequence[bytes]) -> None:
+    def match(self, left: Sequence[bytes], right: Sequence[bytes], *, equal: bool) -> None:
         """Pair members with equal keys: those at one index first, then in order."""
-        first = not self._found and not self._equal
         for at in [at for at in self._left if at in self._right and left[at] == right[at]]:
-            self._pair(at, at, equal=first)
+            self._pair(at, at, equal=equal)
         waiting: dict[bytes, list[int]] = defaultdict(list)
         for at in self._right:
             waiting[right[at]].append(at)
@@ -138,7 +137,7 @@ class _Matching:
             groups[left[at]].append(at)
         for key, members in groups.items():
             for one, other in self._in_step(members, waiting.get(key, [])):
-                self._pair(one, other, equal=first)
+                self._pair(one, other, equal=equal)
 
     def match_rest(self) -> None:
         for one, other in self._in_step(list(self._left), list(self._right)):
@@ -153,11 +152,10 @@ class _Matching:
 
     def _in_step(self, left: list[int], right: list[int]) -> Iterable[tuple[int, int]]:
         """The members in order; numbers by size, so that those that lie near each other meet."""
-        one = [amount(self._control[at]) for at in left]
-        other = [amount(self._candidate[at]) for at in right]
-        if None not in one and None not in other:
-            left = [at for _, at in sorted(zip(one, left, strict=True))]  # type: ignore[type-var]
-            right = [at for _, at in sorted(zip(other, right, strict=True))]  # type: ignore[type-var]
+        one = {at: size for at in left if (size := amount(self._control[at])) is not None}
+        other = {at: size for at in right if (size := amount(self._candidate[at])) is not None}
+        if len(one) == len(left) and len(other) == len(right):
+            left, right = sorted(left, key=one.__getitem__), sorted(right, key=other.__getitem__)
         return list(zip(left, right, strict=False))
 
     def _pair(self, one: int, other: int, *, equal: bool) -> None:

@@ -10,9 +10,9 @@ Python's own == takes 1, 1.0 and True for the same.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 from migrator.core.body import Body, Document, blob, parse, repeats, undo_codings
 from migrator.core.collecting import KEPT, SHAPES, Collector, Comparison, Difference

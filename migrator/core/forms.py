@@ -38,8 +38,10 @@ def normaliser(spec: RuleSpec) -> Normaliser:
     if spec.form is Form.INSTANT:
         return _to_instant(None if spec.zone is None else zone_named(spec.zone))
     if spec.form is Form.PATTERN:
-        expression, token = safe_expression(spec.pattern or ""), spec.token
-        return _on_text(lambda text: expression.sub(lambda _: token, text) if len(text) <= LONGEST_SEARCHED else text)
+        expression, replacement = safe_expression(spec.pattern or ""), spec.replacement
+        return _on_text(
+            lambda text: expression.sub(lambda _: replacement, text) if len(text) <= LONGEST_SEARCHED else text
+        )
     return _SIMPLE[spec.form or Form.NUMBER]
 
 

@@ -22,7 +22,7 @@ _ISO = re.compile(
 )
 _DIGITS = re.compile(r"-?\d{9,19}(?:\.\d{1,12})?")
 _UNITS: Final = ((Decimal(10) ** 11, 0), (Decimal(10) ** 14, -3), (Decimal(10) ** 17, -6))
-"""Numbers below the first are seconds, below the second milliseconds, below the third microseconds, else nanoseconds."""
+"""Numbers below the first are seconds, the second milliseconds, the third microseconds; above, nanoseconds."""
 
 
 class ZoneRefused(ValueError):

@@ -27,9 +27,8 @@ _FILTERS: Final = JSONPathEnvironment(strict=True)
 _BLANK = re.compile(r"[ \t\n\r]*")
 _SHORTHAND = re.compile(r"[A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff][0-9A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff]*")
 _INTEGER = r"(?:0|-?[1-9][0-9]*)"
-_SLICE = re.compile(
-    rf"(?P<start>{_INTEGER})?[ \t\n\r]*:[ \t\n\r]*(?P<stop>{_INTEGER})?[ \t\n\r]*(?::(?:[ \t\n\r]*(?P<step>{_INTEGER}))?)?"
-)
+_S = r"[ \t\n\r]*"
+_SLICE = re.compile(rf"(?P<start>{_INTEGER})?{_S}:{_S}(?P<stop>{_INTEGER})?{_S}(?::(?:{_S}(?P<step>{_INTEGER}))?)?")
 _INDEX = re.compile(_INTEGER)
 _HIGH, _LOW = r"\\u[dD][89aAbB][0-9a-fA-F]{2}", r"\\u[dD][c-fC-F][0-9a-fA-F]{2}"
 _UNIT = r"\\u(?:[0-9a-ce-fA-CE-F][0-9a-fA-F]{3}|[dD][0-7][0-9a-fA-F]{2})"

@@ -13,7 +13,7 @@ from typing import Final
 
 from migrator.core.bucketing import bucket
 from migrator.core.stages import ALL, RUNGS, Operation, Scrutiny, Stage
-from migrator.core.wire import Anonymous, Manners, RoutingTable, Side, UnitRoute, Upstreams, Version
+from migrator.core.wire import Anonymous, Manners, RoutingTable, RuleSpec, Side, UnitRoute, Upstreams, Version
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 METHOD_OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-override")
@@ -152,6 +152,8 @@ class Routes:
     root: Node
     contested: bool = False
     """Two units have one place in the trie: `GET /users/{id}` and `GET /users/{name}`. The greater id has it."""
+    rules: tuple[RuleSpec, ...] = ()
+    rules_version: int = 0
 
     @property
     def anonymous_is_random(self) -> bool:
@@ -208,6 +210,8 @@ def _build(table: RoutingTable, base: Routes, changes: Sequence[UnitRoute]) -> R
         fields=_children(base, changes, routes),
         root=trie.root,
         contested=trie.contested,
+        rules=table.rules,
+        rules_version=table.rules_version,
     )
 
 

@@ -211,9 +211,13 @@ class Walk:
 
     def _pairs(self, control: list[Any], candidate: list[Any], trail: Trail) -> None:
         """Members of arrays of different length: what is missing, what is extra, what stands for what."""
+        left, right = list(map(self._control, control)), list(map(self._candidate, candidate))
         keys = self._lens.keys(steps_of(trail), control, candidate) if self._lens is not None else None
-        left, right = keys or (list(map(self._control, control)), list(map(self._candidate, candidate)))
-        self._follow(align(left, right), control, candidate, trail)
+        pairs = align(*keys) if keys is not None else align(left, right)
+        if keys is not None:  # what rules take for the same member is still held against its counterpart
+            alike = counterparts(pairs, len(left), len(right))
+            pairs = [(one, other) for one, other in alike if left[one] != right[other]] + pairs
+        self._follow(pairs, control, candidate, trail)
 
     def _arranged(self, lens: Seeing, control: list[Any], candidate: list[Any], trail: Trail) -> bool:
         """Walk arrays whose order means nothing. False where it means something."""
@@ -311,6 +315,13 @@ def align(control: list[bytes], candidate: list[bytes]) -> list[tuple[int | None
         if tag != "equal":
             pairs += side_by_side(left[one:one_end], right[other:other_end])
     return pairs
+
+
+def counterparts(pairs: list[tuple[int | None, int | None]], control: int, candidate: int) -> list[tuple[int, int]]:
+    """Who stands for whom among the members that an alignment left out as equal. Lengths of both arrays."""
+    one, other = {left for left, _ in pairs}, {right for _, right in pairs}
+    left, right = (at for at in range(control) if at not in one), (at for at in range(candidate) if at not in other)
+    return list(zip(left, right, strict=True))
 
 
 def side_by_side(control: range, candidate: range) -> list[tuple[int | None, int | None]]:

@@ -218,7 +218,7 @@ class RuleSpec:
     zone: Annotated[str, msgspec.Meta(max_length=64)] | None = None
     """Instant: the time zone of times that name none, such as `Europe/Berlin`."""
     pattern: Annotated[str, msgspec.Meta(max_length=500)] | None = None
-    token: Annotated[str, msgspec.Meta(max_length=100)] = "*"
+    replacement: Annotated[str, msgspec.Meta(max_length=100)] = "*"
     """Pattern: what each match is replaced by."""
     expires_at: float | None = None
 

@@ -16,6 +16,8 @@ from migrator.core.comparison import Answer, Comparison, compare
 from migrator.core.fields import FieldIndex
 from migrator.core.paths import PathRefused
 from migrator.core.routing import Route, Routes, field_path
+from migrator.core.rulebook import Rulebook
+from migrator.core.rules import NO_RULES, Rules
 from migrator.core.stages import Scrutiny
 from migrator.core.tally import FieldResult, Observation, subject_hash
 from migrator.core.wire import Outcome, Side
@@ -55,10 +57,16 @@ class Judge:
         self._read = READ_ALWAYS
         self._fields: dict[int, FieldIndex] = {}
         self._routes: Routes | None = None
+        self._book = Rulebook()
         self._samples = Samples()
 
     def apply(self, routes: Routes) -> None:
         """Compare as another table has it."""
+        if self._routes is None or routes.rules != self._routes.rules:
+            self._book = Rulebook(routes.rules)
+            for rule, reason in self._book.refused.items():
+                log.warning("rule.refused", rule=rule, reason=reason)
+        self._book.forget_units()
         self._routes = routes
         self._headers = tuple(name.lower() for name in routes.manners.compared_headers)
         self._read = READ_ALWAYS | {name.encode() for name in self._headers}
@@ -143,9 +151,21 @@ class Judge:
 
     def _compare(self, record: Record, control: Answer, candidate: Answer) -> Judgement:
         comparison = compare(
-            control=control, candidate=candidate, scrutiny=record.route.scrutiny, compared_headers=self._headers
+            control=control,
+            candidate=candidate,
+            rules=self._rules(record),
+            scrutiny=record.route.scrutiny,
+            compared_headers=self._headers,
         )
         return comparison.outcome, comparison, self._field_results(record.route, control, comparison)
+
+    def _rules(self, record: Record) -> Rules:
+        """The rules in force for the request's endpoint."""
+        if self._routes is None:
+            return NO_RULES
+        unit = record.route.unit
+        fields = (child.unit.id for child in self._routes.fields.get(unit.id, ()))
+        return self._book.rules(unit=unit.id, fields=fields, service=unit.service, now=record.at)
 
     def _judge_in_thread(self, record: Record, control: Answer, candidate: Answer) -> None:
         if self._in_thread >= LARGE_QUEUE:

@@ -186,6 +186,8 @@ def _write(path: Path, routes: Routes) -> None:
         version=routes.version,
         manners=routes.manners,
         services=tuple(routes.services.values()),
+        rules=routes.rules,
+        rules_version=routes.rules_version,
         units=(),
     )
     units = [route.unit for route in routes.units.values()]

@@ -8,8 +8,7 @@ import asyncio
 import time
 import uuid
 from collections import deque
-from collections.abc import Callable, Iterable
-from itertools import islice
+from collections.abc import Callable, Iterable, Iterator
 from typing import Final
 
 import structlog
@@ -24,8 +23,10 @@ EVERY_SECONDS: Final = 1.0
 HEARTBEAT_SECONDS: Final = 5.0
 """A report even when there is nothing to tell: it says which table is in force, and fetches receipts."""
 RESEND_SECONDS: Final = 30.0
-MAX_TALLIES: Final = 2_000
-"""In one report. More are spread over several."""
+REPORT_BYTES: Final = 2_000_000
+"""Of tallies in one report; more are spread over several. The control plane takes twice as much in all."""
+SAMPLE_BYTES: Final = 1_000_000
+"""Of samples in one report. Those beyond are left out: they are examples, nothing is counted by them."""
 MAX_SAMPLES: Final = 500
 """In one report. More are left out: they are examples."""
 MAX_OBSERVED: Final = 500
@@ -65,6 +66,7 @@ class Reporter:
         self._every = every
         self._folder = Folder()
         self._samples: list[Sample] = []
+        self._sample_bytes = 0
         self._observed: dict[tuple[str, str, str], int] = {}
         self._intake: deque[Observation] = deque()
         self._seq = 0
@@ -93,8 +95,10 @@ class Reporter:
 
     def keep(self, sample: Sample) -> None:
         """Add an example to the next report."""
-        if len(self._samples) < MAX_SAMPLES:
+        size = len(encode(sample))
+        if len(self._samples) < MAX_SAMPLES and self._sample_bytes + size <= SAMPLE_BYTES:
             self._samples.append(sample)
+            self._sample_bytes += size
 
     def pass_by(self, *, service: str, method: str, path: str) -> None:
         """Count one request that belongs to no unit."""
@@ -120,7 +124,7 @@ class Reporter:
         for _ in range(len(self._intake)):
             self.observe(self._intake.popleft())
         tallies, observations = self._folder.take(), self._folded
-        samples, self._samples = self._samples, []
+        samples, self._samples, self._sample_bytes = self._samples, [], 0
         observed, self._observed = self._observed, {}
         self._folded = 0
         if not (tallies or samples or observed or heartbeat):
@@ -229,9 +233,21 @@ class Reporter:
         self.trouble = trouble
 
 
-def _parts(tallies: Iterable[Tally]) -> Iterable[tuple[Tally, ...]]:
-    """The tallies in parts of one report each; one empty part where there are none."""
-    rest_of = iter(tallies)
-    yield tuple(islice(rest_of, MAX_TALLIES))
-    while part := tuple(islice(rest_of, MAX_TALLIES)):
-        yield part
+def _parts(tallies: Iterable[Tally]) -> Iterator[tuple[Tally, ...]]:
+    """The tallies in parts of one report each, none beyond what is accepted; one empty part where there are none."""
+    part: list[Tally] = []
+    weight = 0
+    for tally in tallies:
+        if part and weight + _weight(tally) > REPORT_BYTES:
+            yield tuple(part)
+            part, weight = [], 0
+        part.append(tally)
+        weight += _weight(tally)
+    yield tuple(part)
+
+
+def _weight(tally: Tally) -> int:
+    """About how many bytes of JSON a tally takes, on the safe side."""
+    numbers = len(tally.subjects) + len(tally.mismatching_subjects)
+    buckets = len(tally.legacy_latency) + len(tally.candidate_latency)
+    return 500 + 21 * numbers + 16 * buckets + sum(60 + 2 * len(path.shape) for path in tally.paths)

@@ -3,13 +3,14 @@
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from migrator.core.tally import Observation
-from migrator.core.wire import Outcome, Side, Version, decode_report, encode
+from migrator.core.wire import Finding, Outcome, Sample, Side, Version, decode_report, encode
 from migrator.sdk.reporter import Reporter
 from migrator.sdk.spool import Spool
 from migrator.sdk.transport import ControlPlane, ControlPlaneError
@@ -170,14 +171,37 @@ def test_spool__whose_directory_cannot_be_written__keeps_reports_in_memory(tmp_p
     assert plane.outcomes() == {"match": 1}
 
 
-def test_report__of_thousands_of_units__is_spread_over_several(tmp_path: Path) -> None:
+def test_report__of_thousands_of_units_with_their_callers__is_spread_over_several_that_are_accepted(
+    tmp_path: Path,
+) -> None:
     plane = Plane()
 
     async def test(reporter: Reporter) -> None:
-        for unit in range(4_500):
-            reporter.observe(seen(unit))
+        for unit in range(600):
+            for caller in range(300):
+                reporter.observe(replace(seen(unit), subject=2**63 + caller, at=1_000.0))
         await reporter.finish(seconds=10)
 
     reporting(plane, Spool(tmp_path), test)
-    assert [len(report["tallies"]) for report in plane.reports] == [2_000, 2_000, 500]
-    assert all(decode_report(encode(report)).sent == 4_500 for report in plane.reports)
+    assert len(plane.reports) > 1
+    assert sum(len(report["tallies"]) for report in plane.reports) == 600
+    assert all(len(encode(report)) < 4_000_000 for report in plane.reports)
+    assert all(decode_report(encode(report)).sent == 180_000 for report in plane.reports)
+
+
+def test_samples__of_many_long_differences__stay_within_what_is_accepted(tmp_path: Path) -> None:
+    plane = Plane()
+    long = Finding(path="$.a", shape="$.a", kind="value", control="x" * 2_000, candidate="y" * 2_000)
+    sample = Sample(
+        unit=1, evidence_epoch=0, at=0.0, outcome=Outcome.MISMATCH, served=Side.LEGACY, method="GET", path="/",
+        findings=(long,) * 20,
+    )  # fmt: skip
+
+    async def test(reporter: Reporter) -> None:
+        for _ in range(200):
+            reporter.keep(sample)
+        await reporter.finish(seconds=10)
+
+    reporting(plane, Spool(tmp_path), test)
+    (report,) = plane.reports
+    assert 5 < len(report["samples"]) < 50
