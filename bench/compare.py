@@ -21,6 +21,8 @@ import orjson
 from migrator.core.comparison import Answer, compare
 from migrator.core.fields import FieldIndex
 from migrator.core.redaction import findings
+from migrator.core.rules import compile_rules
+from migrator.core.wire import Form, RuleKind, RuleSpec
 
 ROUNDS = 25
 SLICE_SECONDS = 0.004
@@ -62,6 +64,17 @@ def document(items: int, seed: int = 1) -> dict[str, Any]:
     }
 
 
+def noisy(original: dict[str, Any]) -> dict[str, Any]:
+    """The document as another service would write it: each item in four places, all of which the ten rules settle."""
+    changed = copy.deepcopy(original)
+    for item in changed["items"]:
+        item["created_at"] = "2024-01-02T04:04:05.123+01:00"
+        item["owner"]["id"] = f"user-{item['owner']['id']}"
+        item["owner"]["score"] += 1
+        item["tags"].reverse()
+    return changed
+
+
 def planted(original: dict[str, Any], differences: int) -> dict[str, Any]:
     """The document with so many prices changed."""
     changed = copy.deepcopy(original)
@@ -99,6 +112,33 @@ def ours_with_fields(left: bytes, right: bytes) -> object:
     return FIELDS.results(comparison, control), findings(comparison, ())
 
 
+TEN_RULES = compile_rules(
+    [
+        RuleSpec(id=1, kind=RuleKind.IGNORE, path="$.items[*].owner.score"),
+        RuleSpec(id=2, kind=RuleKind.IGNORE, path="$..request_id"),
+        RuleSpec(id=3, kind=RuleKind.TOLERANCE, path="$.items[*].price", relative=1e-9),
+        RuleSpec(id=4, kind=RuleKind.NORMALISE, path="$.items[*].created_at", form=Form.INSTANT),
+        RuleSpec(id=5, kind=RuleKind.NORMALISE, path="$.items[*].price", form=Form.NUMBER),
+        RuleSpec(id=6, kind=RuleKind.NORMALISE, path="$.items[*].owner.email", form=Form.CASE),
+        RuleSpec(id=7, kind=RuleKind.UNORDERED, path="$.items[*].tags"),
+        RuleSpec(id=8, kind=RuleKind.MAP, path="$.items[*].owner.id"),
+        RuleSpec(id=9, kind=RuleKind.ACCEPT, path="$.items[-1].parent"),
+        RuleSpec(id=10, kind=RuleKind.IGNORE, path="$.items[?@.available==true].stock"),
+    ],
+    now=0,
+)
+"""One of each kind, compiled once. What is planted differs none the less."""
+
+
+def ours_with_rules(left: bytes, right: bytes) -> object:
+    return compare(
+        control=Answer(status=200, headers=HEADERS, body=left),
+        candidate=Answer(status=200, headers=HEADERS, body=right),
+        rules=TEN_RULES,
+        compared_headers=COMPARED,
+    )
+
+
 def with_deepdiff(left: bytes, right: bytes) -> object:
     return deepdiff.DeepDiff(orjson.loads(left), orjson.loads(right))
 
@@ -110,6 +150,7 @@ def with_deepdiff_rs(left: bytes, right: bytes) -> object:
 OPERATIONS: dict[str, Operation] = {
     "bound: orjson x2 and ==": bound,
     "migrator compare": ours,
+    "migrator compare, ten rules": ours_with_rules,
     "migrator compare, fields, sample": ours_with_fields,
     "deepdiff-rs": with_deepdiff_rs,
     "deepdiff": with_deepdiff,
@@ -144,6 +185,7 @@ def cases(items: int) -> dict[str, tuple[bytes, bytes]]:
         "equal documents": (left, json.dumps(original).encode()),
         "1 difference": (left, json.dumps(planted(original, 1)).encode()),
         "20 differences": (left, json.dumps(planted(original, min(20, items))).encode()),
+        "4 in each item": (left, json.dumps(noisy(original)).encode()),
     }
 
 

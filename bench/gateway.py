@@ -1,10 +1,12 @@
 """The gateway against Envoy's mirror: throughput per CPU second, and what one connection waits.
 
 nginx serves the same file as legacy and as candidate; both data planes call both sides for each request and
-answer with legacy's. Ours compares the two bodies as well, with the candidate's JSON spelled with other white
-space so that equal bytes do not make it easy. One worker each. Needs wrk and nginx (`make setup-system`).
+answer with legacy's. Ours compares the two bodies as well, and equal bytes do not make it easy: the candidate's
+JSON has other white space and, in the last document, its keys in another order, which takes parsing both sides.
+One worker each. Needs wrk and nginx (`make setup-system`).
 
-Rounds are interleaved; the figure is requests per second of CPU that the data plane itself spent.
+Rounds are interleaved; the figure is requests per second of CPU that the data plane itself spent. What was
+really compared is counted from the gateway's own reports and printed below.
 """
 
 import json
@@ -18,19 +20,26 @@ import sys
 import tempfile
 import time
 import urllib.request
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import msgspec
+
 from migrator.core.stages import ALL, Stage
-from migrator.core.wire import RoutingTable, UnitRoute, Upstreams, Version, encode
+from migrator.core.wire import Report, RoutingTable, UnitRoute, Upstreams, Version, encode
+from migrator.sdk.spool import SUFFIX
 
 ROUNDS, SECONDS = 5, 3
 CORES = os.cpu_count() or 1
 LOAD_CORE, UPSTREAM_CORE, PROXY_CORE = 0, 1 % CORES, 2 % CORES
 TICKS = os.sysconf("SC_CLK_TCK")
+DOCUMENTS = ("small", "large", "reordered")
+REPORT_SECONDS = 1.5
+"""Until the gateway has written down what it saw last."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,11 +106,13 @@ def documents(home: Path) -> dict[str, str]:
     many = [
         {"id": n, "title": f"comment {n}", "body": "y" * 120, "votes": n * 3, "by": {"id": n % 17}} for n in range(140)
     ]
+    large = {"comments": many}
     for side, separators in (("legacy", (",", ":")), ("candidate", (", ", ": "))):
         (home / side).mkdir()
-        for name, document in (("small", one), ("large", {"comments": many})):
-            (home / side / name).write_text(json.dumps(document, separators=separators))
-    return {f"/{name}": f"{(home / 'legacy' / name).stat().st_size / 1024:.2f} KB" for name in ("small", "large")}
+        for name, document in (("small", one), ("large", large), ("reordered", large)):
+            sort = name == "reordered" and side == "candidate"
+            (home / side / name).write_text(json.dumps(document, separators=separators, sort_keys=sort))
+    return {f"/{name}": f"{(home / 'legacy' / name).stat().st_size / 1024:.1f} KB {name}" for name in DOCUMENTS}
 
 
 @contextmanager
@@ -141,7 +152,7 @@ def our_gateway(home: Path, legacy: int, candidate: int) -> Iterator[Running]:
     )
     units = tuple(
         UnitRoute(id=at, key=f"GET /{name}", service="main", stage=Stage.SIDE_BY_SIDE, mirror=ALL)
-        for at, name in enumerate(("small", "large"), 1)
+        for at, name in enumerate(DOCUMENTS, 1)
     )
     table = RoutingTable(project="bench", version=Version(number=1), services=(service,), units=units)
     (state / "worker-0").mkdir()
@@ -153,6 +164,16 @@ def our_gateway(home: Path, legacy: int, candidate: int) -> Iterator[Running]:
     with process(args, core=PROXY_CORE, log=home / "gateway.log") as pid:
         wait_for(port)
         yield Running("migrator gateway, comparing", port, pid)
+
+
+def outcomes(home: Path) -> Counter[str]:
+    """How the requests ended, by the reports that the gateway keeps while nobody takes them."""
+    time.sleep(REPORT_SECONDS)
+    counted: Counter[str] = Counter()
+    for path in (home / "state").glob(f"worker-*/spool/*{SUFFIX}"):
+        for tally in msgspec.json.decode(path.read_bytes(), type=Report).tallies:
+            counted.update({str(outcome): count for outcome, count in tally.outcomes.items()})
+    return counted
 
 
 @contextmanager
@@ -246,15 +267,17 @@ def main() -> None:
             envoy(home, legacy, candidate) as peer,
         ):
             urllib.request.urlopen(f"http://127.0.0.1:{ours.port}/small").read()
-            print(f"{'':21}{'req/CPU-s':>12}{'Envoy mirror':>14}{'ratio':>7}{'p50 ms':>9}{'Envoy':>7}{'ratio':>7}")
+            print(f"{'':29}{'req/CPU-s':>12}{'Envoy mirror':>14}{'ratio':>7}{'p50 ms':>9}{'Envoy':>7}{'ratio':>7}")
             for connections in (64, 1):
                 for path, size in sizes.items():
                     both = measured([ours, peer], path, connections)
                     (rate, wait), (peer_rate, peer_wait) = both[ours.name], both[peer.name]
                     print(
-                        f"{size:>10}, {connections:>3} conns{rate:12,.0f}{peer_rate:14,.0f}{rate / peer_rate:7.2f}"
+                        f"{size:>18}, {connections:>3} conns{rate:12,.0f}{peer_rate:14,.0f}{rate / peer_rate:7.2f}"
                         f"{wait:9.2f}{peer_wait:7.2f}{wait / peer_wait:7.2f}"
                     )
+            counted = outcomes(home)
+            print(f"\n{counted.total():,} requests ended as: " + ", ".join(f"{n} {k:,}" for n, k in counted.items()))
 
 
 if __name__ == "__main__":

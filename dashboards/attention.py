@@ -1,103 +1,169 @@
-"""What needs somebody, worst first. The same ranking feeds home, the overview and the on-call page."""
+"""What needs somebody, worst first. The same ranking feeds home, the overview and the on-call page.
 
-from collections.abc import Mapping
+An endpoint and its fields are one case: people look at them together, and roll them back together.
+"""
+
+from collections.abc import Callable, Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import islice
 
 from dashboards import words
 from migrator.core.gate import Verdict, Word
 from migrator.core.stages import Position
 from migrator.gates.queries import Judgement, judgements
-from migrator.inventory.models import Project, Unit
-from migrator.observations.queries.attention import most_harmed, most_proven, wrong_since
+from migrator.inventory.models import Kind, Project, Unit
+from migrator.observations.queries.attention import Family, most_differing, most_harmed, most_proven, wrong_since
 from migrator.rollout.queries import Entry, last_entries
 
-LOOKED_AT = 60
-"""Units that are judged for one page: the worst and the best of them, not all."""
+LOOKED_AT = 40
+"""Units that are judged for one page, of each kind: the worst and the best of them, not all."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Case:
-    """A unit that somebody should look at."""
+    """An endpoint, or a field on its own, that somebody should look at."""
 
     unit_id: int
     key: str
+    is_endpoint: bool
     service: str
     position: Position
     verdict: Verdict
     rate: float | None
+    fields: int
+    """How many of its fields are in the same case."""
     since: datetime | None
     last: Entry | None
-
-    @property
-    def is_wrong(self) -> bool:
-        return self.verdict.word is Word.ROLLBACK
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Attention:
-    """What needs somebody in one project."""
+    """What needs somebody in one project. A unit is in one list only, the worst that is true of it."""
 
-    wrong: tuple[Case, ...]
+    wrong: tuple[Case, ...] = ()
     """Harm is proven, and callers meet it."""
-    suspect: tuple[Case, ...]
+    suspect: tuple[Case, ...] = ()
     """Callers meet the candidate, and some answers differ: not proven, not nothing."""
-    ready: tuple[Case, ...]
+    differs: tuple[Case, ...] = ()
+    """Proven to differ, and nobody meets it: the candidate must be fixed or the difference accepted."""
+    ready: tuple[Case, ...] = ()
     """Proven safe: the next step waits for a person."""
+    partial: frozenset[str] = frozenset()
+    """The lists that may be longer than what is looked at for one page: their counts are least numbers."""
 
     @property
-    def count(self) -> int:
-        return len(self.wrong) + len(self.ready)
+    def needing(self) -> tuple[Case, ...]:
+        """The cases in which somebody can do something now."""
+        return (*self.wrong, *self.differs, *self.ready)
 
 
-def attention(*, project: Project, now: datetime, ready: bool = True) -> Attention:
+def attention(*, project: Project, now: datetime, only_harm: bool = False) -> Attention:
     """Judge the units worth a look. A handful of queries, whatever the size of the inventory.
 
-    Without `ready` only what is wrong is looked for: that is all that on-call asks.
+    With `only_harm` what callers do not meet is left out: on-call asks no more.
     """
-    harmed = most_harmed(project=project, limit=LOOKED_AT)
-    proven = most_proven(project=project, limit=LOOKED_AT) if ready else []
-    units = list(Unit.objects.filter(pk__in={*harmed, *proven}).select_related("service"))
-    judged = judgements(units=units, now=now)
-    by_id = {unit.pk: unit for unit in units}
-    worst = [by_id[pk] for pk in harmed if pk in by_id]
-    shown = [unit for unit in worst if judged[unit.pk].verdict.word is not Word.PROMOTE]
-    safe = [by_id[pk] for pk in proven if pk in by_id and judged[pk].verdict.promotes]
-    cases = _cases([*shown, *safe], judged)
+    harmed = most_harmed(project=project, limit=LOOKED_AT + 1)
+    differing = [] if only_harm else most_differing(project=project, limit=LOOKED_AT + 1)
+    proven = [] if only_harm else most_proven(project=project, limit=LOOKED_AT + 1)
+    search = _Search([harmed, differing, proven], now)
     return Attention(
-        wrong=tuple(cases[unit.pk] for unit in shown if cases[unit.pk].is_wrong),
-        suspect=tuple(cases[unit.pk] for unit in shown if not cases[unit.pk].is_wrong),
-        ready=tuple(cases[unit.pk] for unit in safe),
+        wrong=search.take("wrong", harmed, lambda verdict: verdict.word is Word.ROLLBACK),
+        suspect=search.take("suspect", harmed, lambda verdict: not verdict.promotes),
+        differs=search.take("differs", differing, lambda verdict: verdict.word is Word.HOLD),
+        ready=search.take("ready", proven, lambda verdict: verdict.promotes),
+        partial=frozenset(search.partial),
     )
 
 
-def _cases(units: list[Unit], judged: Mapping[int, Judgement]) -> dict[int, Case]:
-    ids = [unit.pk for unit in units]
-    since, last = wrong_since(unit_ids=ids), last_entries(unit_ids=ids)
-    return {
-        unit.pk: Case(
-            unit_id=unit.pk,
-            key=unit.key,
-            service=unit.service.name,
-            position=unit.position,
-            verdict=judged[unit.pk].verdict,
-            rate=judged[unit.pk].evidence.mismatch_rate,
-            since=since.get(unit.pk),
-            last=last.get(unit.pk),
+class _Search:
+    """The units of some families, loaded and judged once. Each family is handed out once."""
+
+    def __init__(self, ranked: Sequence[Sequence[Family]], now: datetime) -> None:
+        looked_at = {pk for families in ranked for pk in islice(_ids(families), LOOKED_AT)}
+        self._units = Unit.objects.select_related("service").in_bulk(looked_at)
+        self._judged = judgements(units=list(self._units.values()), now=now)
+        self._since = wrong_since(unit_ids=list(looked_at))
+        self._last = last_entries(unit_ids=list(looked_at))
+        self._taken: set[int] = set()
+        self.partial: set[str] = set()
+
+    def take(self, name: str, families: Sequence[Family], fits: Callable[[Verdict], bool]) -> tuple[Case, ...]:
+        """The families with units that fit and that no earlier list has."""
+        cases: list[Case] = []
+        fitting: list[int] = []
+        for family in families:
+            known = [pk for pk in family.unit_ids if pk in self._judged]
+            fitting = [pk for pk in known if fits(self._judged[pk].verdict)] if known else fitting
+            if known and fitting and family.endpoint_id not in self._taken:
+                self._taken.add(family.endpoint_id)
+                cases.append(self._case(fitting))
+        # They come ranked: where the last one looked at fits, those behind it may fit too.
+        if fitting and sum(1 for _ in _ids(families)) > LOOKED_AT:
+            self.partial.add(name)
+        return tuple(cases)
+
+    def _case(self, fitting: Sequence[int]) -> Case:
+        """The first speaks for the others: the endpoint if it is among them."""
+        unit, judged = self._units[fitting[0]], self._judged[fitting[0]]
+        began = [self._since[pk] for pk in fitting if pk in self._since]
+        return _case(
+            unit, judged, others=len(fitting) - 1, since=min(began, default=None), last=self._last.get(unit.pk)
         )
-        for unit in units
-    }
+
+
+def _ids(families: Iterable[Family]) -> Iterable[int]:
+    return (pk for family in families for pk in family.unit_ids)
+
+
+def _case(unit: Unit, judged: Judgement, *, others: int, since: datetime | None, last: Entry | None) -> Case:
+    return Case(
+        unit_id=unit.pk,
+        key=unit.key,
+        is_endpoint=unit.kind == Kind.ENDPOINT,
+        service=unit.service.name,
+        position=unit.position,
+        verdict=judged.verdict,
+        rate=judged.evidence.mismatch_rate,
+        fields=others,
+        since=since,
+        last=last,
+    )
+
+
+# -------------------------------------------------------------------------------------- in words
+
+
+def counted(cases: Collection[Case]) -> str:
+    """`1 endpoint`, `3 endpoints`; `units` where a field stands for itself."""
+    return words.count(len(cases), "endpoint" if all(case.is_endpoint for case in cases) else "unit")
 
 
 def sentence(found: Attention) -> str:
-    """What the page answers: `2 units need you`, and what for."""
-    if found.wrong and found.ready:
-        wrong, ready = words.number(len(found.wrong)), words.number(len(found.ready))
-        return f"{words.count(found.count, 'unit')} need you: {wrong} to roll back, {ready} ready for the next step."
+    """What the page answers: who must be rolled back, what must be fixed, what may go on."""
+    parts = [*_to_do(found)]
+    if not parts:
+        if found.suspect:
+            return f"Nothing is proven wrong; {counted(found.suspect)} {_differ(found.suspect)} a little."
+        return "Nothing needs you."
+    told = "; ".join(parts)
+    return f"{told[0].upper()}{told[1:]}."
+
+
+def _to_do(found: Attention) -> Iterable[str]:
+    least = dict.fromkeys(found.partial, "at least ")
     if found.wrong:
-        return f"{words.count(len(found.wrong), 'unit needs', 'units need')} you: proven to answer wrongly."
+        answer = "answers" if len(found.wrong) == 1 else "answer"
+        yield f"{least.get('wrong', '')}{counted(found.wrong)} {answer} callers wrongly: roll back"
+    if found.differs:
+        remedy = "" if found.wrong else ": fix the candidate or accept it"
+        yield f"{least.get('differs', '')}{counted(found.differs)} {_differ(found.differs)} from legacy{remedy}"
     if found.ready:
-        return f"{words.count(len(found.ready), 'unit is', 'units are')} ready for the next step. Nothing is wrong."
-    if found.suspect:
-        return f"Nothing is proven wrong; {words.count(len(found.suspect), 'unit differs', 'units differ')} a little."
-    return "Nothing needs you."
+        alone = not found.wrong and not found.differs
+        number = counted(found.ready) if alone else words.number(len(found.ready))
+        are = "is" if len(found.ready) == 1 else "are"
+        yield f"{least.get('ready', '')}{number} {are} ready{' for the next step' if alone else ''}"
+
+
+def _differ(cases: Collection[Case]) -> str:
+    return "differs" if len(cases) == 1 else "differ"

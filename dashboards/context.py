@@ -18,6 +18,8 @@ PAGES = (
     ("Overview", "project", "o"),
     ("On call", "oncall", "c"),
     ("Inventory", "inventory", "i"),
+    ("Mismatches", "mismatches", "m"),
+    ("Rules", "rules", "r"),
     ("Burndown", "burndown", "b"),
     ("Ledger", "ledger", "l"),
     ("Data planes", "data-planes", "d"),

@@ -83,6 +83,8 @@ class Course:
     band: Line | None = None
     """What the lines are at most, as an area up to it."""
     pins: Sequence[Pin] = ()
+    end: datetime | None = None
+    """Where the axis ends, if not with the last moment: what has just happened is seen."""
     suffix: str = ""
     least_top: float = 0.0
     """How high the axis reaches at least, so that next to nothing does not look like much."""
@@ -100,6 +102,7 @@ class Course:
 def over_time(course: Course) -> Figure:
     """Lines over one time axis, named at their ends; a band behind them; pins along the top."""
     x, top = [_clock(moment) for moment in course.moments], course.top
+    end = _clock(course.end) if course.end else x[-1] if x else ""
     data = [_plain(x, line) for line in course.lines]
     if course.band:
         data[:0] = [_bound(x, course.band)]
@@ -109,9 +112,11 @@ def over_time(course: Course) -> Figure:
     layout = _layout(right=24 + 8 * course.room)
     layout["margin"] |= {"l": 64}
     layout["yaxis"] |= {"range": [0, top], "ticksuffix": course.suffix, "automargin": False}
-    layout["xaxis"] |= {"type": "date", "range": [x[0], x[-1]]} if x else {"type": "date"}
+    layout["xaxis"] |= {"type": "date", "range": [x[0], end]} if x else {"type": "date"}
     layout["shapes"] = [_upright(_clock(pin.at), pin.colour) for pin in course.pins]
-    layout["annotations"] = _spread([_name_of(x, line) for line in course.lines if _last(line.values)], top)
+    layout["annotations"] = _spread(
+        [_name_of(end, line) for line in course.lines if _last(line.values) is not None], top
+    )
     return {"data": data, "layout": layout}
 
 
@@ -190,14 +195,13 @@ def _label(x: str, y: float, text: str, colour: str) -> Figure:
     }  # fmt: skip
 
 
-def _name_of(x: Sequence[str], line: Line) -> Figure:
-    at, value = _last(line.values) or (0, 0.0)
-    return _label(x[at], value, line.name, line.colour)
+def _name_of(end: str, line: Line) -> Figure:
+    return _label(end, _last(line.values) or 0.0, line.name, line.colour)
 
 
-def _last(values: Sequence[float | None]) -> tuple[int, float] | None:
-    """Index and value of the last measurement; None where there is none."""
-    return next(((i, v) for i, v in reversed(list(enumerate(values))) if v is not None), None)
+def _last(values: Sequence[float | None]) -> float | None:
+    """The last measurement; None where there is none."""
+    return next((value for value in reversed(values) if value is not None), None)
 
 
 def _spread(labels: list[Figure], top: float) -> list[Figure]:
@@ -220,7 +224,9 @@ def _days(found: BurnUp) -> list[str]:
 
 
 def _layout(*, right: int = 96) -> Figure:
-    axis = {"gridcolor": "--line", "zeroline": False, "fixedrange": True, "automargin": True, "ticks": ""}
+    axis = {"gridcolor": "--line", "zeroline": False, "fixedrange": True, "automargin": True}
+    # Ticks that nobody sees keep the numbers off the axis.
+    axis |= {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}
     return {
         "font": FONT,
         "paper_bgcolor": "rgba(0,0,0,0)",
@@ -238,6 +244,9 @@ def _layout(*, right: int = 96) -> Figure:
             "tickformatstops": TICKS,
             "nticks": 8,
             "tickangle": 0,
+            "spikecolor": "--control-line",
+            "spikethickness": 1,
+            "spikedash": "solid",
         },
         "yaxis": axis | {"rangemode": "tozero", "nticks": 5},
     }

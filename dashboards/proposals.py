@@ -39,6 +39,8 @@ class Standpoint:
     verdict: Verdict
     bound: float | None
     requests_per_minute: float | None
+    counted: str = "answers"
+    """What the bound is a share of: each caller counts once where callers are told apart."""
     legacy_deployed: bool = True
 
 
@@ -158,7 +160,7 @@ def _facts(at: Standpoint, target: Position, direction: Direction) -> list[str]:
     now = at.position
     facts = [_callers(at, target)] if target.candidate != now.candidate else []
     if direction is Direction.FORWARD and target.candidate > now.candidate and at.bound is not None:
-        facts.append(f"Evidence: at most {words.rate(at.bound)} of answers differ.")
+        facts.append(f"Evidence: at most {words.rate(at.bound)} of {at.counted} differ.")
     if target.mirror != now.mirror:
         facts.append(_mirrored(at, target))
     if at.operation is Operation.WRITE and target.candidate not in (0, now.candidate):
@@ -183,8 +185,11 @@ def _callers(at: Standpoint, target: Position) -> str:
             f"{words.percentage(int(span * 10_000))} {'more' if more else 'fewer'} of the callers meet the candidate."
         )
     requests = at.requests_per_minute * span
-    told = words.number(requests) if requests >= 1 else "less than one"
-    return f"About {told} {'more' if more else 'fewer'} requests a minute are answered by the candidate."
+    change = "more" if more else "fewer"
+    if requests < 1:
+        return f"Less than one request a minute {change} is answered by the candidate."
+    told = words.count(round(requests), f"{change} request")
+    return f"About {told} a minute {'is' if round(requests) == 1 else 'are'} answered by the candidate."
 
 
 def _mirrored(at: Standpoint, target: Position) -> str:

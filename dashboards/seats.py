@@ -7,6 +7,7 @@ from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from migrator.access.models import Membership, Role
@@ -74,11 +75,13 @@ def seat_of(*, request: HttpRequest, slug: str) -> Seat:
     return Seat(project=project, actor=person(user=request.user, project=project, via=Via.PAGE))
 
 
-def project_page(view: Callable[Concatenate[HttpRequest, Seat, P], HttpResponse]) -> Callable[..., HttpResponse]:
+def project_page(
+    view: Callable[Concatenate[HttpRequest, Seat, P], HttpResponseBase],
+) -> Callable[..., HttpResponseBase]:
     """Hands a view the reader's seat instead of the slug. Strangers to the project learn whom to ask."""
 
     @wraps(view)
-    def seated(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponse:
+    def seated(request: HttpRequest, slug: str, *args: P.args, **kwargs: P.kwargs) -> HttpResponseBase:
         seat = seat_of(request=request, slug=slug)
         if not seat.actor.may(Right.SEE):
             who = holders(project=seat.project, right=Right.MANAGE)

@@ -25,8 +25,8 @@ SPANS: Final = {
 }
 """Name, length and step in seconds of the spans that can be chosen. Steps suit the windows that are kept."""
 USUAL_SPAN: Final = "1h"
-DIFFER: Final = "%{y:.2f} % differ"
-AT_MOST: Final = "at most %{y:.2f} %"
+DIFFER: Final = "%{y:.3~g} % differ"
+AT_MOST: Final = "at most %{y:.3~g} %"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -94,6 +94,7 @@ def mismatch_chart(shown: Frame) -> Chart:
         lines=[Line(name="differ", colour="--candidate", values=_percent(p.value for p in points), hover=DIFFER)],
         band=Line(name="at most", colour="--candidate", values=_percent(bounds), hover=AT_MOST),
         pins=shown.pins,
+        end=shown.end,
         suffix=" %",
         least_top=0.1,
         room=shown.room,
@@ -121,6 +122,7 @@ def latency_chart(shown: Frame) -> Chart:
             for name, colour, points in zip(shown.names, ("--legacy", "--candidate"), (legacy, candidate), strict=True)
         ],
         pins=shown.pins,
+        end=shown.end,
         suffix=" ms",
         least_top=1.0,
         room=shown.room,
@@ -161,7 +163,7 @@ def _flips(entries: Sequence[Entry], start: datetime, slug: str) -> list[Pin]:
             at=entry.at,
             told=f"{entry.actor}: {place(entry.before).lower()} → {place(entry.after).lower()}",
             colour="--act" if entry.direction is Direction.BACK else f"--stage-{entry.after.stage}",
-            address=f"{ledger}?older_than={entry.id + 1}",
+            address=f"{ledger}?older_than={entry.id + 1}#flip-{entry.id}",
         )
         for entry in entries
         if entry.at >= start

@@ -15,18 +15,25 @@ from demo.company import PROJECT
 from migrator.local.addresses import CHECKOUT, state_dir
 
 FOLDER: Final = CHECKOUT / "docs" / "screenshots"
-PAGES: Final = {
-    "home": "/",
-    "inventory": f"/p/{PROJECT}/inventory",
-    "burndown": f"/p/{PROJECT}/burndown",
-    "oncall": f"/p/{PROJECT}/oncall",
-    "data-planes": f"/p/{PROJECT}/data-planes",
-    "ledger": f"/p/{PROJECT}/ledger",
-}
+Theme = Literal["light", "dark"]
+WIDE: Final = ("1440", "light")
+PHONE: Final = ("390", "dark")
+SIZES: Final = {"1440": (1440, 900), "390": (390, 844)}
+UNIT: Final = "unit"
+"""Not a path: the page of SHOWN_UNIT, whose number is looked up."""
 SHOWN_UNIT: Final = "GET /users/{id}/profile"
 """A unit with a planted fault: its page has something to say."""
-SIZES: Final = {"1440": (1440, 900), "390": (390, 844)}
-THEMES: Final[tuple[Literal["light", "dark"], ...]] = ("light", "dark")
+SHOTS: Final[tuple[tuple[str, str, tuple[str, Theme]], ...]] = (
+    ("unit", UNIT, WIDE),
+    ("overview", f"/p/{PROJECT}/", WIDE),
+    ("inventory", f"/p/{PROJECT}/inventory?search=users", WIDE),
+    ("burndown", f"/p/{PROJECT}/burndown", WIDE),
+    ("ledger", f"/p/{PROJECT}/ledger", WIDE),
+    ("unit", UNIT, PHONE),
+    ("overview", f"/p/{PROJECT}/", PHONE),
+    ("oncall", f"/p/{PROJECT}/oncall", PHONE),
+)
+"""Name, path, and size with theme. Each is one picture of a few dozen kilobytes."""
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
 
 
@@ -41,22 +48,23 @@ def main() -> int:
     FOLDER.mkdir(parents=True, exist_ok=True)
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        for size in SIZES:
-            for theme in THEMES:
-                photograph(browser, url=url, size=size, theme=theme)
+        for look in (WIDE, PHONE):
+            photograph(browser, url=url, look=look)
         browser.close()
     return 0
 
 
-def photograph(browser: Browser, *, url: str, size: str, theme: Literal["light", "dark"]) -> None:
-    """Every page once, in one size and theme."""
+def photograph(browser: Browser, *, url: str, look: tuple[str, Theme]) -> None:
+    """Every page that is shown in this size and theme."""
+    size, theme = look
     width, height = SIZES[size]
     context = browser.new_context(base_url=url, viewport={"width": width, "height": height}, color_scheme=theme)
     page = context.new_page()
     sign_in(page)
-    for name, path in {**PAGES, "unit": path_of_unit(page)}.items():
-        page.goto(path, wait_until="networkidle")
-        page.screenshot(path=FOLDER / f"{name}-{size}-{theme}.png")
+    for name, path, wanted in SHOTS:
+        if wanted == look:
+            page.goto(path_of_unit(page) if path is UNIT else path, wait_until="networkidle")
+            page.screenshot(path=FOLDER / f"{name}-{size}-{theme}.png")
     context.close()
 
 
@@ -71,8 +79,7 @@ def sign_in(page: Page) -> None:
 
 def path_of_unit(page: Page) -> str:
     page.goto(f"/p/{PROJECT}/inventory?search={SHOWN_UNIT.partition(' ')[2]}")
-    found = page.locator(f"a[href*='/p/{PROJECT}/units/']").first.get_attribute("href")
-    return found or PAGES["inventory"]
+    return page.locator(f"a.open[href*='/p/{PROJECT}/units/']").first.get_attribute("href") or "/"
 
 
 if __name__ == "__main__":

@@ -6,7 +6,6 @@ that PostgreSQL, and a numbered database in that Valkey; both are empty when a t
 
 import os
 import shutil
-import socket
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -19,6 +18,7 @@ from django.utils import timezone
 from migrator.access.models import Membership, Role
 from migrator.inventory.models import Project
 from migrator.inventory.services import create_project
+from tests import ports
 from tests.product import LiveProduct, running_product
 from tests.servers import TestServer, new_postgres, new_valkey
 
@@ -72,9 +72,7 @@ def _factory(new: Callable[..., TestServer]) -> Iterator[Callable[..., TestServe
 @pytest.fixture
 def free_port() -> int:
     """A port of loopback that nobody listens on."""
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
+    return ports.free_port(neighbours=1)
 
 
 @pytest.fixture(scope="session")

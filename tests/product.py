@@ -3,7 +3,6 @@
 import os
 import secrets
 import shutil
-import socket
 import subprocess
 import time
 import urllib.error
@@ -16,6 +15,7 @@ import psycopg
 
 from migrator.local.child import Child
 from migrator.local.product import Instance, children
+from tests.ports import free_port
 from tests.servers import new_valkey, short_directory
 
 READY_SECONDS = 90.0
@@ -75,7 +75,7 @@ def running_product() -> Iterator[LiveProduct]:
     valkey = new_valkey(appendonly="no").start()
     instance = Instance(
         host="127.0.0.1",
-        port=_free_port(),
+        port=free_port(),
         runtime=home,
         logs=home,
         env={"DATABASE_URL": _new_database(), "REDIS_URL": valkey.url, "SECRET_KEY": secrets.token_hex(32)},
@@ -96,12 +96,6 @@ def running_product() -> Iterator[LiveProduct]:
         valkey.remove()
         _drop_database(product.database_url)
         shutil.rmtree(home, ignore_errors=True)
-
-
-def _free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def _new_database() -> str:

@@ -72,9 +72,11 @@ def sentence(found: BurnUp) -> str:
 
 def pace(found: BurnUp) -> str:
     """What the last weeks brought beside what the deadline asks for. Facts, no forecast."""
+    if not found.scope[-1]:
+        return ""
     if found.pace is None:
         return "Too little history to speak of a pace."
-    told = f"In the last four weeks {found.pace:,.1f} units a week moved."
+    told = f"In the last four weeks {f'{found.pace:,.1f} units a week' if found.pace else 'no unit'} moved."
     if found.pace_needed is None or not found.left:
         return told
     return f"{told} The deadline asks for {found.pace_needed:,.1f} a week."

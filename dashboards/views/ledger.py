@@ -3,12 +3,12 @@
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 
-from dashboards.changes import acts
+from dashboards.changes import Act, acts
 from dashboards.parameters import key, text
 from dashboards.proposals import place
 from dashboards.seats import Seat, project_page
 from migrator.core.stages import Direction
-from migrator.rollout.queries import Entry, ledger
+from migrator.rollout.queries import ledger
 
 PAGE = 50
 DIRECTIONS = (
@@ -31,10 +31,11 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
         older_than=older_than,
         limit=PAGE + 1,
     )
+    shown = acts(entries[:PAGE])
     context = {
         "here": "ledger",
-        "sentence": sentence(entries, filtered=bool(direction or search or older_than)),
-        "acts": acts(entries[:PAGE]),
+        "sentence": sentence(shown, filtered=bool(direction or search or older_than)),
+        "acts": shown,
         "older_than": entries[PAGE - 1].id if len(entries) > PAGE else None,
         "directions": DIRECTIONS,
         "direction": direction,
@@ -43,10 +44,11 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     return render(request, "dashboards/ledger.html", context)
 
 
-def sentence(entries: list[Entry], *, filtered: bool) -> str:
+def sentence(shown: list[Act], *, filtered: bool) -> str:
     """What changed last, in one line."""
-    if not entries:
+    if not shown:
         return "No change matches this filter." if filtered else "Nothing has changed yet."
-    last = entries[0]
+    last, others = shown[0].entry, shown[0].others
     told = "Found" if filtered else "Last change"
-    return f"{told}: {last.actor} set {last.unit_key} to {place(last.after).lower()}."
+    more = f" and {others} {'of its fields' if shown[0].is_family else 'more'}" if others else ""
+    return f"{told}: {last.actor} set {last.unit_key}{more} to {place(last.after).lower()}."

@@ -1,10 +1,12 @@
 """A project's overview: what needs somebody, how far it is, what changed last."""
 
+from dataclasses import dataclass
+
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from dashboards.attention import attention, sentence
+from dashboards.attention import Attention, Case, attention, sentence
 from dashboards.changes import acts
 from dashboards.seats import Seat, project_page
 from migrator.core.stages import Stage
@@ -14,6 +16,17 @@ from migrator.rollout.queries import convergence, ledger
 
 SHOWN = 8
 READ = 60
+MOST = 6
+"""Cases of one kind that are shown where none of them harms anybody."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Section:
+    """Cases of one kind: `wrong`, `suspect`, `differs` or `ready`. `more` are not shown."""
+
+    kind: str
+    cases: tuple[Case, ...]
+    more: int = 0
 
 
 @project_page
@@ -26,15 +39,26 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
         "here": "project",
         "sentence": sentence(found) if scope else "Nothing is tracked yet.",
         "found": found,
+        "sections": sections(found),
         "counts": counts,
         "scope": scope,
         "moved": moved,
         "moved_share": moved / scope if scope else None,
         "in_motion": scope - moved - counts[Stage.BACKLOG],
         "deadline": seat.project.deadline,
-        "days_left": (seat.project.deadline - now.date()).days if seat.project.deadline else None,
+        "days_left": (seat.project.deadline - timezone.localdate(now)).days if seat.project.deadline else None,
         "convergence": convergence(project=seat.project, now=now),
         "acts": acts(ledger(project=seat.project, limit=READ))[:SHOWN],
         "offers": offers(project=seat.project, limit=5),
     }
     return render(request, "dashboards/project.html", context)
+
+
+def sections(found: Attention) -> list[Section]:
+    """Worst first. What harms callers is shown in full."""
+    kinds = [("suspect", found.suspect), ("differs", found.differs), ("ready", found.ready)]
+    told = [
+        Section(kind="wrong", cases=found.wrong),
+        *(Section(kind=kind, cases=cases[:MOST], more=max(0, len(cases) - MOST)) for kind, cases in kinds),
+    ]
+    return [section for section in told if section.cases]

@@ -18,7 +18,6 @@ from dashboards.forms import REASON_LENGTH
 from dashboards.parameters import text
 from dashboards.seats import Seat, forbidden, holders, project_page
 from migrator.access.rights import Forbidden, Right
-from migrator.core.stages import ALL
 from migrator.inventory.models import Unit
 from migrator.observations.queries import Metric, series
 from migrator.rollout.queries import convergence, ledger, preview
@@ -45,7 +44,7 @@ class Seen:
     """Who answered in the newest minute that was reported: the proof that a rollback took effect."""
 
     at: datetime
-    legacy_bp: int
+    by_legacy: int
     requests: int
 
 
@@ -56,7 +55,7 @@ def seen(unit: Unit) -> Seen | None:
     last = next((point for point in reversed(points) if point.value is not None), None)
     if last is None or last.value is None:
         return None
-    return Seen(at=last.at, legacy_bp=ALL - round(last.value * ALL), requests=last.samples)
+    return Seen(at=last.at, by_legacy=last.samples - round(last.value * last.samples), requests=last.samples)
 
 
 @either

@@ -30,6 +30,12 @@ class Subject:
         return self.unit.position.stage is not Stage.BACKLOG
 
     @property
+    def slowness(self) -> int | None:
+        """How many times as long the candidate takes, at the 99th percentile; None where that is not worth a word."""
+        legacy, candidate = self.evidence.legacy_latency.p99, self.evidence.candidate_latency.p99
+        return round(candidate / legacy) if legacy and candidate and candidate >= 2 * legacy else None
+
+    @property
     def standpoint(self) -> Standpoint:
         return Standpoint(
             key=self.unit.key,
@@ -39,6 +45,7 @@ class Subject:
             verdict=self.verdict,
             bound=self.bound,
             requests_per_minute=self.requests_per_minute,
+            counted="callers" if self.evidence.subjects else "answers",
             legacy_deployed=self.unit.service.legacy_deployed,
         )
 

@@ -91,6 +91,8 @@ def sentence(subject: Subject) -> str:
         return f"{_step(subject)}: {verdict.reason}"
     missing = verdict.pairs_missing if subject.evidence.pairs else None
     more = f" About {words.number(missing)} more clean pairs are needed." if missing else ""
+    if verdict.word is Word.HOLD and not position.candidate:
+        more = " Fix the candidate, or accept the difference."
     return f"{'Hold' if verdict.word is Word.HOLD else 'Not enough is known'}: {verdict.reason}{more}"
 
 
@@ -218,9 +220,10 @@ def charts(request: HttpRequest, seat: Seat, subject: Subject, entries: list[Ent
 
 
 def _fields(subject: Subject) -> dict[str, Any]:
-    """The fields under an endpoint, with their figures."""
+    """The fields under an endpoint with their figures, those that differ most first."""
     unit = subject.unit
     rows = fields_of(parents=[unit.pk], limit=FIELDS_SHOWN + 1).get(unit.pk, []) if unit.kind == "endpoint" else []
     figures = standings(unit_ids=[row.id for row in rows])
     shown = [(row, figures.get(row.id, NOTHING_SEEN)) for row in rows[:FIELDS_SHOWN]]
+    shown.sort(key=lambda pair: -(pair[1].mismatch_rate or 0))
     return {"fields": shown, "more_fields": len(rows) > FIELDS_SHOWN}

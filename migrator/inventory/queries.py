@@ -4,7 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
 
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, Max, Min, Q, QuerySet
+from django.db.models.functions import Coalesce
 
 from migrator.core.stages import Operation, Position, Scrutiny, Stage
 from migrator.inventory.models import Kind, ObservedEndpoint, Project, Unit
@@ -168,7 +169,25 @@ def _children(parents: Sequence[int]) -> dict[int, int]:
     return dict(counted.order_by())
 
 
-def serving(*, project: Project, limit: int = 20) -> list[UnitRow]:
-    """Units that the candidate answers for and that can still go back, the last changed first."""
-    units = Unit.objects.serving_candidate().filter(project=project).select_related("service", "team")
-    return [unit_row(unit) for unit in units.order_by("-table_version", "key")[:limit]]
+def serving_counts(*, project: Project) -> dict[Stage, int]:
+    """How many units the candidate answers for and can still be taken back, by stage; stages without any left out."""
+    counted = Unit.objects.serving_candidate().filter(project=project).values_list("stage").annotate(number=Count("pk"))
+    numbers = dict(counted.order_by())
+    return {stage: numbers[stage.value] for stage in Stage if stage.value in numbers}
+
+
+def canaries(*, project: Project, limit: int = 20) -> list[UnitRow]:
+    """Endpoints that the candidate answers a share of, the last changed first.
+
+    Fields stand under their endpoint, as `children`; where only fields are in canary, the first stands for them.
+    """
+    serving = Unit.objects.serving_candidate().filter(project=project, stage=Stage.CANARY)
+    families = serving.annotate(endpoint=Coalesce("parent_id", "pk")).values_list("endpoint")
+    newest = families.annotate(changed=Max("table_version"), units=Count("pk"), field=Min("pk"))
+    found = {row[0]: row for row in newest.order_by("-changed", "endpoint")[:limit]}
+    heads = serving.filter(Q(pk__in=found) | Q(pk__in=[row[3] for row in found.values()]))
+    by_id = heads.select_related("service", "team").in_bulk()
+    return [
+        unit_row(by_id.get(endpoint) or by_id[field], children=units - 1)
+        for endpoint, _, units, field in found.values()
+    ]

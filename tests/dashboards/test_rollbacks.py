@@ -9,10 +9,11 @@ import pytest
 from django.contrib.auth.models import User
 from django.contrib.staticfiles import finders
 from django.test import Client
+from django.utils import timezone
 
 from migrator.core.stages import Stage
 from migrator.inventory.models import Unit
-from migrator.rollout.models import Flip
+from migrator.rollout.models import DataPlane, Flip
 from tests.dashboards.conftest import observe
 
 AddUnit = Callable[..., Unit]
@@ -34,7 +35,7 @@ def fresh(unit: Unit) -> Unit:
 def test_oncall_page__a_unit_is_wrong__names_it_and_the_way_back(unit: Unit, oncall: User, sign_in: SignIn) -> None:
     page = sign_in(oncall).get("/p/shop/oncall").content.decode()
 
-    assert "1 unit is answering wrongly." in page
+    assert "1 endpoint is answering wrongly." in page
     assert "500 of 1,000 pairs differ" in page
     assert "setup set this" in page
     assert f'href="/p/shop/units/{unit.pk}/rollback"' in page
@@ -56,8 +57,27 @@ def test_rollback__pressed__is_done_and_proven(unit: Unit, oncall: User, sign_in
 
     assert (fresh(unit).stage, fresh(unit).candidate_bp) == (Stage.SIDE_BY_SIDE, 0)
     page = answer.content.decode()
-    assert "Rolled back: legacy answers every request." in page
+    assert "Rolled back. No data plane is connected to confirm it." in page
     assert "Effective" in page and "oncall" in page
+
+
+@pytest.mark.parametrize(
+    ("applied", "told"),
+    [
+        (0, "Rolled back, not everywhere yet: 1 data plane still has to follow."),
+        (1_000_000, "Rolled back: legacy answers every request."),
+    ],
+)
+def test_rollback__a_data_plane_obeys_or_not_yet__claims_no_more_than_is_known(
+    applied: int, told: str, unit: Unit, oncall: User, sign_in: SignIn
+) -> None:
+    now = timezone.now()
+    DataPlane.objects.create(
+        project=unit.project, source="gw/0", kind="gateway", boot="b", first_seen_at=now, last_seen_at=now,
+        applied_epoch=unit.project.epoch, applied_number=applied,
+    )  # fmt: skip
+
+    assert told in sign_in(oncall).post(f"/p/shop/units/{unit.pk}/rollback", follow=True).content.decode()
 
 
 def test_rollback__pressed_again_and_again__is_harmless(unit: Unit, oncall: User, sign_in: SignIn) -> None:
@@ -119,7 +139,7 @@ def test_oncall_everywhere__several_projects__worst_first(
 ) -> None:
     page = sign_in(superuser).get("/oncall").content.decode()
 
-    assert "1 unit is answering wrongly." in page
+    assert "1 endpoint is answering wrongly." in page
     assert page.index('href="/p/shop/oncall"') < page.index('href="/p/elsewhere/oncall"')
 
 

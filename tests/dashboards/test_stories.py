@@ -2,15 +2,18 @@
 
 import re
 from collections.abc import Callable, Iterator
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
 from migrator.core.stages import Stage
 from migrator.inventory.models import ObservedEndpoint, Project, Unit
+from migrator.observations.models import Resolution, Rollup
 from tests.conftest import PASSWORD
 from tests.dashboards.conftest import move, observe
 
@@ -39,10 +42,7 @@ def visit(chromium: Any, live_server: LiveServer) -> Iterator[Open]:
         page = context.new_page()
         page.on("console", lambda said: complaints.append(said.text) if said.type in ("error", "warning") else None)
         page.on("pageerror", lambda error: complaints.append(str(error)))
-        client = Client()
-        client.force_login(user)
-        session = {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
-        context.add_cookies([session])
+        context.add_cookies([session_of(user, live_server)])
         page.goto(address)
         return page
 
@@ -50,6 +50,13 @@ def visit(chromium: Any, live_server: LiveServer) -> Iterator[Open]:
     for context in contexts:
         context.close()
     assert complaints == []
+
+
+def session_of(user: User, live_server: LiveServer) -> Any:
+    """The cookie of somebody who is signed in."""
+    client = Client()
+    client.force_login(user)
+    return {"name": "sessionid", "value": client.cookies["sessionid"].value, "url": live_server.url}
 
 
 def fresh(unit: Unit) -> Unit:
@@ -153,7 +160,7 @@ def test_oncall__phone_without_scripts__rolls_back_in_two_taps(
     button = page.get_by_role("button", name="Roll back GET /orders/{id} to 0 %")
     assert_at_the_thumb(button)
     button.tap()
-    page.get_by_role("heading", name="Rolled back: legacy answers every request.").wait_for()
+    page.get_by_role("heading", name="Rolled back.").wait_for()
 
     assert fresh(wrong).candidate_bp == 0
     assert fresh(unit).candidate_bp == 200
@@ -207,6 +214,8 @@ def test_burndown__drawn__has_the_stages_and_a_table(unit: Unit, engineer: User,
 
 LOOKED_AT = (
     "/",
+    "/oncall",
+    "/p/shop/rollback",
     "/p/shop/",
     "/p/shop/inventory",
     "/p/shop/units/{unit}?stage=canary&candidate_percent=5",
@@ -224,6 +233,7 @@ def test_every_page__looked_at_by_axe__has_no_barrier(
 ) -> None:
     axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
     observe(add_unit("GET /orders/{id}", Stage.CANARY, 5_000), match=500, mismatch=500)
+    observe(add_unit("GET /feeds", Stage.SIDE_BY_SIDE), match=500, mismatch=500)
     add_seen(project)
     page = visit(superuser, "/", color_scheme=scheme)
     found = {}
@@ -234,6 +244,34 @@ def test_every_page__looked_at_by_axe__has_no_barrier(
             found[address] = report.generate_report()
 
     assert found == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_outside__looked_at_by_axe__have_no_barrier(
+    scheme: str, unit: Unit, stranger: User, chromium: Any, live_server: LiveServer
+) -> None:
+    """What is seen before and instead of the pages: sign-in with its error, what is missing, what is forbidden."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    context = chromium.new_context(base_url=live_server.url, color_scheme=scheme)
+    page = context.new_page()
+    page.goto("/sign-in")
+    assert barriers(axe, page) == ""
+    page.get_by_label("Name").fill("engineer")
+    page.get_by_label("Password").fill("wrong")
+    page.get_by_role("button", name="Sign in").click()
+    page.get_by_text("do not go together").wait_for()
+    assert barriers(axe, page) == ""
+    context.add_cookies([session_of(stranger, live_server)])
+    for address, told in (("/nowhere", "Nothing stands"), ("/p/shop/", "no role"), ("/p/elsewhere/", "Nothing is")):
+        page.goto(address)
+        page.get_by_role("heading", name=told).wait_for()
+        assert barriers(axe, page) == "", address
+    context.close()
+
+
+def barriers(axe: Any, page: Any) -> str:
+    report = axe.run(page)
+    return report.generate_report() if report.violations_count else ""
 
 
 @pytest.mark.parametrize("viewport", [PHONE, DESK], ids=["phone", "desk"])
@@ -255,3 +293,29 @@ def add_seen(project: Project) -> None:
         first_seen_at=project.created_at,
         last_seen_at=project.created_at,
     )
+
+
+def test_pin__pressed__leads_to_its_entry_in_the_ledger(unit: Unit, engineer: User, visit: Open) -> None:
+    page = visit(engineer, f"/p/shop/units/{unit.pk}")
+    count_minute(unit)
+    page.reload()
+    # The lines have no points: these are the pins, the newest flip first.
+    point = page.locator(".plot path.point").first
+    point.wait_for()
+    pin = point.bounding_box()
+    page.mouse.move(pin["x"] + pin["width"] / 2, pin["y"] + pin["height"] / 2)
+    page.mouse.down()
+    page.mouse.up()
+
+    page.wait_for_url(re.compile(r"/ledger\?older_than=\d+#flip-\d+$"))
+    target = page.locator("tr:target")
+    target.wait_for()
+    assert "set up" in target.inner_text(), "the three that it took to get there are one moment"
+
+
+def count_minute(unit: Unit) -> None:
+    start = timezone.now().replace(second=0, microsecond=0) - timedelta(minutes=1)
+    Rollup.objects.create(
+        unit_id=unit.pk, resolution=Resolution.MINUTE, window_start=start, evidence_epoch=unit.evidence_epoch, shard=0,
+        match=300, legacy_latency={"300": 300}, candidate_latency={"320": 300},
+    )  # fmt: skip

@@ -94,8 +94,8 @@ def test_differences__a_group_with_a_sample__shows_both_sides_as_they_came(
 def keep_group(unit: Unit, *, control: str, candidate: str) -> MismatchGroup:
     now = timezone.now()
     group = MismatchGroup.objects.create(
-        unit_id=unit.pk, cause="c", shape="$.price", kind="type", total=10, count=10,
-        evidence_epoch=unit.evidence_epoch, first_seen_at=now, last_seen_at=now,
+        project_id=unit.project_id, raised_at=now, unit_id=unit.pk, cause="c", shape="$.price", kind="type",
+        total=10, count=10, evidence_epoch=unit.evidence_epoch, first_seen_at=now, last_seen_at=now,
     )  # fmt: skip
     finding = Finding(path="$.price", shape="$.price", kind="type", control=control, candidate=candidate)
     sample = Sample(

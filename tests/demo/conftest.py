@@ -4,7 +4,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.demo.pair import Pair, free_port, start, wait_ready
+from tests.demo.pair import Pair, start, wait_ready
+from tests.ports import free_port
 
 
 @pytest.fixture(scope="session")

@@ -1,6 +1,5 @@
 """The demo's two services, running, on one datastore."""
 
-import socket
 import subprocess
 import sys
 import time
@@ -44,12 +43,6 @@ def ask(url: str, *, method: str = "GET", body: bytes | None = None) -> Answer:
 def start(build: str, port: int, database: Path) -> "tuple[subprocess.Popen[bytes], str]":
     command = [sys.executable, "-m", "demo.services", build, "--port", str(port), "--database", str(database)]
     return subprocess.Popen(command), f"http://127.0.0.1:{port}"
-
-
-def free_port() -> int:
-    with socket.socket() as listener:
-        listener.bind(("127.0.0.1", 0))
-        return int(listener.getsockname()[1])
 
 
 def wait_ready(url: str) -> None:

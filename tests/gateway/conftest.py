@@ -1,9 +1,8 @@
 """A gateway between services whose every byte a test decides."""
 
 import asyncio
-import socket
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +11,11 @@ import uvloop
 
 from migrator.gateway.config import Config
 from migrator.gateway.worker import Worker
+from tests.ports import free_port
 from tests.wires import Caller, Plane, Service, closing, eventually
 
-
-def free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
+QUICK = {"rereads_after_ms": [10, 20, 40], "noise_share": 0}
+"""Manners of a project whose tests need not wait, and which nobody asks twice unless it says so."""
 
 
 class Rig:
@@ -63,14 +61,27 @@ class Rig:
     def get(self, target: str, *headers: str, method: str = "GET", body: bytes = b"") -> Any:
         return self.call().get(target, *headers, method=method, body=body)
 
-    def publish(self, *units: dict[str, Any], manners: dict[str, Any] | None = None, **upstreams: Any) -> None:
+    def publish(
+        self,
+        *units: dict[str, Any],
+        manners: dict[str, Any] | None = None,
+        rules: Sequence[dict[str, Any]] = (),
+        **upstreams: Any,
+    ) -> None:
         """A table that the gateway obeys when this returns. Each unit may leave out what does not matter."""
         self.version += 1
         number = self.version
         service = {"name": "main", "legacy_url": self.legacy.url, "candidate_url": self.candidate.url, **upstreams}
         rows = [{"id": at, "service": "main", **unit} for at, unit in enumerate(units, 1)]
         version = {"epoch": 1, "number": number}
-        table = {"project": "shop", "version": version, "services": [service], "units": rows, "manners": manners or {}}
+        table = {
+            "project": "shop",
+            "version": version,
+            "services": [service],
+            "units": rows,
+            "manners": {**QUICK, **(manners or {})},
+            "rules": rules,
+        }
         self.plane.publish(table)
         eventually(lambda: self.worker and self.worker.follower.version.number == number)
 

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -14,7 +15,8 @@ from typing import Any
 
 import pytest
 
-from tests.gateway.conftest import Rig, free_port
+from tests.gateway.conftest import Rig
+from tests.ports import free_port
 from tests.wires import Caller, Plane, Service, Wire, eventually, plain
 
 GATEWAY = [sys.executable, "-m", "migrator.gateway"]
@@ -148,13 +150,16 @@ def test_address__that_is_taken__is_said_in_one_line(tmp_path: Path) -> None:
 
 
 def test_admin_address__that_nobody_chose_and_is_taken__is_another_one(tmp_path: Path) -> None:
-    taken = Service()
+    port = free_port(neighbours=1)
     state = ["--state-dir", str(tmp_path), "--control-plane", "http://127.0.0.1:1", "--token", "t", "--project", "shop"]
-    arguments = [*GATEWAY, *state, "--listen", f"127.0.0.1:{taken.port - 1}"]
-    with subprocess.Popen(arguments, env=clean_environment(), stdout=subprocess.DEVNULL) as gateway:
+    arguments = [*GATEWAY, *state, "--listen", f"127.0.0.1:{port}"]
+    with (
+        socket.create_server(("127.0.0.1", port + 1)),
+        subprocess.Popen(arguments, env=clean_environment(), stdout=subprocess.DEVNULL) as gateway,
+    ):
         eventually((tmp_path / "admin").exists)
         admin = int((tmp_path / "admin").read_text().split(":")[1])
-        assert admin != taken.port
+        assert admin != port + 1
         eventually(lambda: answers(admin))
         gateway.terminate()
 

@@ -3,6 +3,7 @@
 "use strict";
 
 const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
+const PIN_REACH = 24;
 const TOKEN = /^--([\w-]+)(?:\/([\d.]+))?$/;
 
 const probe = document.createElement("span");
@@ -44,10 +45,13 @@ function plotly() {
   return library;
 }
 
+/** A press on a pin, not somewhere on the line below it, leads to where the pin's event is told. */
 function follow(plot) {
-  plot.on("plotly_click", ({ points }) => {
-    const address = points[0]?.data?.meta?.links?.[points[0].pointIndex];
-    if (address) location.assign(address);
+  plot.on("plotly_click", ({ points, event }) => {
+    const pin = points.find(({ data }) => data.meta?.links);
+    const address = pin?.data.meta.links[pin.pointIndex];
+    const { top } = plot.getBoundingClientRect();
+    if (address && event.clientY - top < plot.layout.margin.t + PIN_REACH) location.assign(address);
   });
 }
 
