@@ -3,7 +3,7 @@
 import subprocess
 import sys
 
-BENCHES = ("decide", "compare", "gateway", "ingest", "polls", "flip", "pages")
+BENCHES = ("decide", "compare", "gateway", "ingest", "polls", "flip", "pages", "mismatches")
 
 
 def main() -> int:

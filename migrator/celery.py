@@ -20,5 +20,8 @@ app.conf.beat_schedule = {
         # Ticks that nobody took within their second are dropped: the next one does the same work.
         "options": {"expires": 5},
     },
+    "end rules whose time is over": {"task": "migrator.observations.tasks.expire_rules", "schedule": 10.0},
+    "make rules of noise": {"task": "migrator.observations.tasks.make_noise_rules", "schedule": 20.0},
+    "watch mismatch groups": {"task": "migrator.observations.tasks.watch_groups", "schedule": 60.0},
     "drop what retention lets go": {"task": "migrator.observations.tasks.retain", "schedule": 600.0},
 }

@@ -164,7 +164,14 @@ SPECTACULAR_SETTINGS = {
     "SWAGGER_UI_DIST": "SIDECAR",
     "SWAGGER_UI_FAVICON_HREF": "SIDECAR",
     "COMPONENT_SPLIT_REQUEST": True,
-    "ENUM_NAME_OVERRIDES": {"SideEnum": ["legacy", "candidate"]},
+    "ENUM_NAME_OVERRIDES": {
+        "SideEnum": ["legacy", "candidate"],
+        "GroupStatusEnum": ["new", "ongoing", "regressed", "escalating", "accepted", "archived", "hidden"],
+        "ReopenedEnum": ["ongoing"],
+        "SettledAsEnum": ["noise", "race", "accepted", "bug", "archived"],
+        "RuleKindEnum": ["ignore", "tolerance", "unordered", "normalise", "map", "accept"],
+        "UnitKindEnum": ["endpoint", "field"],
+    },
 }
 
 REPORT_SHARDS = env.int("REPORT_SHARDS", default=4)

@@ -232,13 +232,28 @@ class Plane:
 
     def outcomes(self, unit: int = 1) -> dict[str, int]:
         """What was reported of a unit, over all reports, each counted once."""
+        return self.counts("outcomes", unit)
+
+    def counts(self, name: str, unit: int = 1) -> dict[str, int]:
+        """The same of another mapping of tallies, such as `proofs`."""
         counts: dict[str, int] = {}
-        for report in {(r["source"], r["boot"], r["seq"]): r for r in self.reports}.values():
-            for tally in report["tallies"]:
-                if tally["unit"] == unit:
-                    for outcome, count in tally["outcomes"].items():
-                        counts[outcome] = counts.get(outcome, 0) + count
+        for tally in self.tallies(unit):
+            for key, count in tally[name].items():
+                counts[key] = counts.get(key, 0) + count
         return counts
+
+    def noise(self, unit: int = 1) -> dict[tuple[str, str, str], int]:
+        """How often a side disagreed with itself, by side, shape and kind."""
+        counts: dict[tuple[str, str, str], int] = {}
+        for row in [row for tally in self.tallies(unit) for row in tally["noise"]]:
+            key = (row["side"], row["shape"], row["kind"])
+            counts[key] = counts.get(key, 0) + row["count"]
+        return counts
+
+    def tallies(self, unit: int = 1) -> list[dict[str, Any]]:
+        """The tallies of a unit in all reports, each report once."""
+        reports = {(report["source"], report["boot"], report["seq"]): report for report in self.reports}
+        return [tally for report in reports.values() for tally in report["tallies"] if tally["unit"] == unit]
 
     def samples(self) -> list[dict[str, Any]]:
         return [sample for report in self.reports for sample in report["samples"]]

@@ -11,7 +11,9 @@ from django_filters.rest_framework import FilterSet
 
 from migrator.api.times import EARLIEST, LATEST
 from migrator.core.stages import Operation, Stage
+from migrator.core.wire import RuleKind
 from migrator.inventory.models import Kind, Unit
+from migrator.observations.models import Rule
 from migrator.rollout.models import Flip
 
 
@@ -60,6 +62,29 @@ class UnitFilter(FilterSet):  # type: ignore[misc]
 
     def filter_gone(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
         return queryset.filter(gone_at__isnull=not value)
+
+
+class RuleFilter(FilterSet):  # type: ignore[misc]
+    """Rules by what they are about. Only those in force, unless asked otherwise."""
+
+    unit = IdFilter(field_name="unit_id", label="Id of a unit.")
+    service = django_filters.CharFilter(field_name="service__name", label="A service's name.")
+    kind = one_of(RuleKind)
+    path = django_filters.CharFilter(lookup_expr="icontains", label="Part of the path.")
+    ended = django_filters.BooleanFilter(method="filter_ended", label="Also those that were taken back or expired.")
+
+    class Meta:
+        model = Rule
+        fields: tuple[str, ...] = ()
+
+    def filter_queryset(self, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        found: QuerySet[Any] = super().filter_queryset(queryset)
+        if self.form.cleaned_data.get("ended"):
+            return found
+        return found.filter(revoked_at__isnull=True, expired_at__isnull=True)
+
+    def filter_ended(self, queryset: QuerySet[Any], name: str, value: bool) -> QuerySet[Any]:
+        return queryset
 
 
 class FlipFilter(FilterSet):  # type: ignore[misc]

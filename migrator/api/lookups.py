@@ -33,6 +33,22 @@ def endpoint_with_id(project: Project, pk: int) -> Unit:
     return found
 
 
+def unit_with_id(project: Project, pk: int) -> Unit:
+    """An endpoint or a field. Raises Invalid."""
+    found = Unit.objects.tracked().filter(project=project, pk=pk).first()
+    if found is None:
+        raise Invalid("unit", f"{project} has no unit with the id {pk}.")
+    return found
+
+
+def person_named(project: Project, name: str) -> Any:
+    """A member of the project. Raises Invalid."""
+    member = project.memberships.filter(user__username=name).select_related("user").first()
+    if member is None:
+        raise Invalid("assignee", f"{project} has no member {name[:40]!r}.")
+    return member.user
+
+
 def unit_columns(project: Project, data: Mapping[str, Any]) -> dict[str, Any]:
     """A unit's validated body with its names and ids replaced by rows. Raises Invalid."""
     columns = dict(data)

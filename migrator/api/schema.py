@@ -87,12 +87,14 @@ PAGE_SIZE: Final = OpenApiParameter("page_size", int, description=CursorPages.pa
 
 def described(
     *,
-    answers: Mapping[int, Any],
+    answers: Mapping[Any, Any],
     request: Any = None,
     also: tuple[int, ...] = (),
     parameters: tuple[Any, ...] = (),
 ) -> Callable[[Method], Method]:
-    """Describe one method: its body, its answers, and the problems that any call may meet, plus those in `also`."""
+    """Describe one method: its body, its answers by status (or by status and media type), and the problems that any
+    call may meet, plus those in `also`.
+    """
     refusals = {
         (status, MEDIA_TYPE): OpenApiResponse(PROBLEMS[status][0], PROBLEMS[status][1]) for status in (*ALWAYS, *also)
     }

@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 
-from migrator.api.views import dataplanes, evidence, flips, imports, planning, projects, units
+from migrator.api.views import dataplanes, evidence, flips, imports, mismatches, planning, projects, rules, units
 from migrator.api.views.documents import Docs, Nowhere
 
 in_project = [
@@ -18,6 +18,11 @@ in_project = [
     path("units/", units.Units.as_view()),
     path("rollback/", flips.RollBackProject.as_view()),
     path("flips/", flips.Ledger.as_view()),
+    path("rules/", rules.Rules.as_view()),
+    path("rules/preview/", rules.RulePreview.as_view()),
+    path("mismatches/", mismatches.Mismatches.as_view()),
+    path("mismatches/kindred/", mismatches.Kindred.as_view()),
+    path("mismatches/export/", mismatches.Export.as_view()),
     path("burndown/", planning.Burndown.as_view()),
     path("data-planes/", dataplanes.DataPlanes.as_view()),
     path("observed/", dataplanes.Observed.as_view()),
@@ -34,10 +39,18 @@ of_unit = [
     path("mismatches/", evidence.UnitMismatches.as_view()),
 ]
 
+of_group = [
+    path("", mismatches.OneGroup.as_view()),
+    path("settle/", mismatches.SettleGroup.as_view()),
+    path("suggestions/", mismatches.SuggestForGroup.as_view()),
+]
+
 v1: list[URLPattern | URLResolver] = [
     path("projects/", projects.Projects.as_view()),
     path("projects/<slug:slug>/", include(in_project)),
     path("units/<int:pk>/", include(of_unit)),
+    path("rules/<int:pk>/", rules.OneRule.as_view()),
+    path("groups/<int:pk>/", include(of_group)),
 ]
 
 urlpatterns = [

@@ -17,9 +17,13 @@ from migrator.core.exact import mark, marks
 from migrator.core.forms import amount, near
 from migrator.core.paths import Steps
 from migrator.core.rules import Panel, Rule, Rules, applies_at, is_identifier
-from migrator.core.walk import DEEPEST, Canon, Pairs
+from migrator.core.walk import Canon, Pairs
 
 _write: Final = partial(orjson.dumps, option=orjson.OPT_SORT_KEYS)
+DEEPEST: Final = 100
+"""Levels of a document down to which members are brought to normal form: each level costs all that lies under it."""
+EFFORT: Final = 300_000
+"""Values that are looked at for the normal forms of one pair. After that, members are recognised as they are."""
 _GONE: Final = object()
 _ANYTHING: Final = "\0"
 """Stands for a value that is judged by its counterpart."""
@@ -33,6 +37,7 @@ class Lens:
         self._rules = rules
         self._documents = documents
         self._plain = plain
+        self._effort = EFFORT
 
     def arrange(
         self, steps: Steps, control: list[Any], candidate: list[Any], canon: tuple[Canon, Canon]
@@ -44,10 +49,13 @@ class Lens:
         rule = self._unordered(self._rules.panel(state), steps, self._documents[0])
         if rule is None:
             return None
+        left, right = list(map(canon[0], control)), list(map(canon[1], candidate))
+        if sorted(left) == sorted(right):
+            return Pairs([], moved=left != right)
         name = rule.spec.key
         matching = _Matching(control, candidate)
-        matching.match(list(map(canon[0], control)), list(map(canon[1], candidate)), equal=True)
-        if not matching.done:
+        matching.match(left, right, equal=True)
+        if not matching.done and self._worth_it(steps):
             matching.match(*self._forms(state, steps, control, candidate, name), equal=False)
         if not matching.done and name is None:
             matching.match_rest()
@@ -56,9 +64,12 @@ class Lens:
     def keys(self, steps: Steps, control: list[Any], candidate: list[Any]) -> tuple[list[bytes], list[bytes]] | None:
         """The members of both arrays in normal form; None where the rules say nothing about them."""
         state = self._rules.state_at(steps)
-        if state is None or not state.alive:
+        if state is None or not state.alive or not self._worth_it(steps):
             return None
         return self._forms(state, steps, control, candidate, None)
+
+    def _worth_it(self, steps: Steps) -> bool:
+        return len(steps) <= DEEPEST and self._effort > 0
 
     def _forms(
         self, state: State, steps: Steps, control: list[Any], candidate: list[Any], name: str | None
@@ -72,7 +83,12 @@ class Lens:
                 return [_write(value) for value in both[0]], [_write(value) for value in both[1]]
             except TypeError:  # what the fast writer would refuse or round off
                 pass
-        return _marked(both[0]), _marked(both[1])
+        return [self._mark(value) for value in both[0]], [self._mark(value) for value in both[1]]
+
+    def _mark(self, value: Any) -> bytes:
+        known = marks(value)
+        self._effort -= len(known)
+        return mark(value, known)
 
     def _member(self, value: Any, array: State, steps: Steps, side: int, name: str | None) -> Any:
         state = self._rules.inner(array, _index(steps))
@@ -83,12 +99,13 @@ class Lens:
 
     def _normal(self, value: Any, state: State, steps: Steps, document: Any) -> Any:
         """The value without what the rules leave out."""
+        self._effort -= 1
         panel = self._rules.panel(state) if state.over else None
         if panel is not None:
             if any(applies_at(rule, steps, document) for rule in panel.ignore):
                 return _GONE
             value = _settled(value, panel, steps, document)
-        if not state.alive or len(steps) > DEEPEST:
+        if not state.alive or not self._worth_it(steps):
             return value
         if isinstance(value, dict):
             return self._object(value, state, steps, document)
@@ -96,8 +113,8 @@ class Lens:
             return value
         inner = [self._inner(member, state, steps, at, document) for at, member in enumerate(value)]
         whole = [None if member is _GONE else member for member in inner]
-        if panel is not None and self._unordered(panel, steps, document) is not None:
-            whole.sort(key=_one_mark)
+        if len(whole) > 1 and panel is not None and self._unordered(panel, steps, document) is not None:
+            whole.sort(key=self._mark)
         return whole
 
     def _object(self, value: dict[str, Any], state: State, steps: Steps, document: Any) -> dict[str, Any]:
@@ -177,14 +194,6 @@ def _settled(value: Any, panel: Panel, steps: Steps, document: Any) -> Any:
     if value is before or isinstance(value, (dict, list)):
         return value
     return f"{type(value).__name__} {value}"
-
-
-def _marked(values: list[Any]) -> list[bytes]:
-    return list(map(_one_mark, values))
-
-
-def _one_mark(value: Any) -> bytes:
-    return mark(value, marks(value))
 
 
 def _index(steps: Steps) -> int:

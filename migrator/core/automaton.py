@@ -9,11 +9,11 @@ steps as it has, however many rules there are. Where only the document can tell 
 from collections.abc import Sequence
 from typing import Final
 
-from migrator.core.jsonpath import Query
+from migrator.core.jsonpath import Query, Segment
 from migrator.core.paths import Step, Steps
 
 REMEMBERED: Final = 512
-"""Moves that one state keeps. Keys of objects may be data: there is no end to them."""
+"""Moves that one state keeps, and states that an automaton keeps."""
 _Item = tuple[int, int]
 """A path's number and the segment before which it stands. Behind its last: at its place; one further: under it."""
 
@@ -21,7 +21,7 @@ _Item = tuple[int, int]
 class State:
     """Where all paths stand at one place."""
 
-    __slots__ = ("alive", "counts", "here", "items", "moves", "over")
+    __slots__ = ("alive", "counts", "here", "items", "moves", "names", "over")
 
     def __init__(self, items: frozenset[_Item], queries: Sequence[Query]) -> None:
         self.items = items
@@ -35,6 +35,17 @@ class State:
         """Some path may select a place under this one."""
         self.counts = any(selector.counts for segment in waiting for selector in segment.selectors)
         """One index of an array here is not like another."""
+        self.names = _only_names(waiting)
+        """The only names by which a path goes on from here, None where there may be others."""
+
+
+def _only_names(waiting: Sequence[Segment]) -> tuple[str, ...] | None:
+    if any(segment.deep for segment in waiting):
+        return None
+    witnesses = [selector.witness for segment in waiting for selector in segment.selectors]
+    names = tuple(dict.fromkeys(step for step in witnesses if isinstance(step, str)))
+    known = all(isinstance(step, int) or step in names for step in witnesses)
+    return names if known else None
 
 
 class Automaton:
@@ -43,6 +54,10 @@ class Automaton:
     def __init__(self, queries: Sequence[Query]) -> None:
         self._queries = queries
         self._states: dict[frozenset[_Item], State] = {}
+        self._spelt = frozenset(
+            selector.witness for query in queries for segment in query.segments for selector in segment.selectors
+        )
+        """Names that some path spells out. To the paths, all others are one."""
         self.start = self._state(frozenset((number, 0) for number in range(len(queries))))
 
     def at(self, steps: Steps) -> State:
@@ -53,7 +68,11 @@ class Automaton:
 
     def move(self, state: State, step: Step) -> State:
         """Where the paths stand one step further."""
-        key = step if state.counts or not isinstance(step, int) else int
+        key: Step | type = step
+        if isinstance(step, str):
+            key = step if step in self._spelt else str
+        elif isinstance(step, int) and not state.counts:
+            key = int
         after = state.moves.get(key)
         if after is None:
             after = self._state(frozenset(self._after(state, step)))

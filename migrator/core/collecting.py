@@ -9,7 +9,7 @@ from migrator.core.arranging import Lens
 from migrator.core.body import Document
 from migrator.core.mapping import consistent, identifiers
 from migrator.core.paths import Steps, render, shape_of
-from migrator.core.rules import Effect, Rules, Ruling
+from migrator.core.rules import UNRULED, Effect, Rules, Ruling
 from migrator.core.walk import Kind
 from migrator.core.wire import Outcome
 
@@ -57,10 +57,14 @@ class Comparison:
     """A body was cut or could not be decoded: what agrees proves nothing about the rest."""
     documents: tuple[Document | None, Document | None] | None = None
     """The parsed bodies of control and candidate, where they had to be parsed."""
+    failure: str | None = None
+    """Why the candidate's answer is a failure although its status says that it is none (`failures`), in words."""
 
     @property
     def outcome(self) -> Outcome:
         """What this pair counts as. A body too large to be compared is one more limit of the mirror."""
+        if self.failure is not None:
+            return Outcome.CANDIDATE_ERROR
         if self.differences:
             return Outcome.MISMATCH
         if self.partial or self.unfinished:
@@ -82,11 +86,12 @@ class Collector:
     unfinished: bool = False
     partial: bool = False
     documents: tuple[Document | None, Document | None] | None = None
-    _mapped: list[tuple[int, Difference]] = field(default_factory=list)
+    failure: str | None = None
+    _mapped: list[tuple[Ruling, Difference]] = field(default_factory=list)
 
-    def at(self, place: str, kind: Kind, control: Any, candidate: Any) -> None:
-        """Note a difference that lies in no document."""
-        difference = Difference(place, place, kind, control, candidate)
+    def at(self, place: str, kind: Kind, control: Any, candidate: Any, *, path: str | None = None) -> None:
+        """Note a difference that lies in no document. `path` says more than its shape, `place`."""
+        difference = Difference(path or place, place, kind, control, candidate)
         if not self.rules:
             self._count(difference)
         else:
@@ -120,6 +125,7 @@ class Collector:
             unfinished=self.unfinished,
             partial=self.partial,
             documents=self.documents,
+            failure=self.failure,
         )
 
     @property
@@ -140,7 +146,7 @@ class Collector:
             self.truncated |= len(self.accepted) >= KEPT
             self._keep(self.accepted, difference)
         elif len(self._mapped) < MAPPED:
-            self._mapped.append((ruling.rules[0], difference))
+            self._mapped.append((ruling, difference))
         else:
             self._count(difference)
 
@@ -162,14 +168,14 @@ class Collector:
 
     def _settle_mapped(self) -> None:
         """Let identifiers that stand for each other, one for one, pass."""
-        for rule in dict.fromkeys(rule for rule, _ in self._mapped):
-            mapped = [difference for each, difference in self._mapped if each == rule]
-            query, (one, other) = self.rules.mapped(rule), self._values()
+        one, other = self._values()
+        for query in dict.fromkeys(ruling.query for ruling, _ in self._mapped):
+            mapped = [(ruling, difference) for ruling, difference in self._mapped if ruling.query is query]
             known = ([], []) if query is None else (identifiers(query, one), identifiers(query, other))
-            fits = consistent([(difference.control, difference.candidate) for difference in mapped], *known)
-            for difference, fit in zip(mapped, fits, strict=True):
+            fits = consistent([(difference.control, difference.candidate) for _, difference in mapped], *known)
+            for (ruling, difference), fit in zip(mapped, fits, strict=True):
                 if fit:
                     self._keep(self.hidden, difference)
                 else:
-                    self._count(difference)
+                    self._sort(difference, ruling.otherwise or UNRULED)
         self._mapped = []

@@ -12,7 +12,7 @@ from typing import Any
 
 from migrator.core.body import Document
 from migrator.core.comparison import Answer, Comparison, document
-from migrator.core.paths import BODY, EVERY, Step, admits, parse_path, parse_shape
+from migrator.core.paths import BODY, EVERY, Step, admits, covers_place, parse_path, parse_shape
 
 
 @dataclass(slots=True)
@@ -65,10 +65,11 @@ class FieldIndex:
 
     def _touched(self, shape: str) -> Iterator[int]:
         """The fields at, above and under the place of a difference."""
-        if shape != BODY and not shape.startswith("$"):
+        whole = covers_place(BODY, shape)
+        if not whole and not shape.startswith("$"):
             return
         nodes = [self._root]
-        for step in parse_shape(shape) if shape != BODY else ():
+        for step in parse_shape(shape) if not whole else ():
             yield from chain.from_iterable(node.ends for node in nodes)
             nodes = list(_followed(nodes, step))
         for node in nodes:

@@ -5,9 +5,10 @@ does not understand come back as they are: two of them are then as different as 
 """
 
 import re
+import warnings
 from collections.abc import Callable
 from datetime import datetime, tzinfo
-from decimal import Context, Decimal
+from decimal import MAX_EMAX, MIN_EMIN, Context, Decimal
 from re import _parser as grammar  # type: ignore[attr-defined]  # how Python itself reads an expression
 from typing import Any, Final
 from urllib.parse import unquote
@@ -24,7 +25,7 @@ MOST_REPETITIONS: Final = 4
 _DECIMAL = re.compile(r"(-?\d+)\.(\d*?)0*")
 _NUMERIC = re.compile(r"-?\d{1,40}(?:\.\d{1,40})?")
 _REPETITION = re.compile(r"(?<!\\)[*+]|,\}")
-_EXACT: Final = Context(prec=100, traps=[])
+_EXACT: Final = Context(prec=100, Emax=MAX_EMAX, Emin=MIN_EMIN, traps=[])
 _NUMBERS: Final = (int, float, Decimal)
 Normaliser = Callable[[Any], Any]
 
@@ -48,9 +49,10 @@ def normaliser(spec: RuleSpec) -> Normaliser:
 def safe_expression(pattern: str) -> re.Pattern[str]:
     """The compiled expression. Raises PatternRefused, also for what may take exponential time."""
     try:
-        expression = re.compile(pattern)
-        tree = grammar.parse(pattern)
-    except (re.error, RecursionError, OverflowError) as error:
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")  # what Python will read differently one day is refused
+            expression, tree = re.compile(pattern), grammar.parse(pattern)
+    except (re.error, RecursionError, OverflowError, FutureWarning, DeprecationWarning) as error:
         raise PatternRefused(f"{pattern[:80]!r} is no regular expression: {error}.")
     if not pattern or expression.match(""):
         raise PatternRefused("A pattern that matches nothing at all would be found between any two letters.")
@@ -127,10 +129,10 @@ def near(spec: RuleSpec, left: Any, right: Any) -> bool:
         return False
     allowed = Decimal(str(spec.absolute or 0.0))
     if spec.relative:
-        greater = max(abs(one), abs(other))
+        greater = max(one.copy_abs(), other.copy_abs())
         allowed = max(allowed, _EXACT.multiply(Decimal(str(spec.relative)), greater))
     wanted = spec.absolute is not None or spec.relative is not None
-    return wanted and abs(_EXACT.subtract(one, other)) <= allowed
+    return wanted and _EXACT.subtract(one, other).copy_abs() <= allowed
 
 
 def amount(value: Any) -> Decimal | None:

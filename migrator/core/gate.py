@@ -187,7 +187,7 @@ def _freshness(evidence: Evidence, policy: Policy, now: float) -> Gate:
     if age > policy.freshness_s:
         reason = f"The newest pair is {age / 60:,.0f} minutes old; at most {policy.freshness_s / 60:,.0f} are allowed."
         return Gate(name="freshness", result=Pass.NO_DATA, reason=reason)
-    return Gate(name="freshness", result=Pass.PASS, reason=f"The newest pair is {age:,.0f} seconds old.")
+    return Gate(name="freshness", result=Pass.PASS, reason=f"The newest pair is {_seconds(age)} old.")
 
 
 def _safety(evidence: Evidence, policy: Policy, *, harmed: bool) -> Gate:
@@ -210,6 +210,10 @@ def _missing(evidence: Evidence, policy: Policy) -> int | None:
     bad, pairs = evidence.independent_bad, evidence.independent_pairs
     needed = stats.pairs_needed(bad=bad, limit=policy.mismatch_limit, alpha=policy.alpha)
     return needed - pairs if needed > pairs else None
+
+
+def _seconds(age: float) -> str:
+    return "1 second" if round(age) == 1 else f"{age:,.0f} seconds"
 
 
 def _share(fraction: float) -> str:

@@ -6,7 +6,7 @@ names no zone is one only where a zone is assumed for it.
 
 import re
 from datetime import UTC, datetime, timedelta, timezone, tzinfo
-from decimal import Decimal
+from decimal import Context, Decimal
 from email.utils import parsedate_tz
 from functools import lru_cache
 from typing import Any, Final
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 LONGEST: Final = 64
 """Characters of a written time."""
+_EXACT: Final = Context(prec=60, traps=[])
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _ISO = re.compile(
     r"(\d{4})-?(\d\d)-?(\d\d)"
@@ -70,7 +71,7 @@ def _counted(number: Decimal) -> Decimal | None:
     if not number.is_finite() or number.adjusted() > 20:
         return None
     exponent = next((exponent for limit, exponent in _UNITS if abs(number) < limit), -9)
-    return number.scaleb(exponent)
+    return _EXACT.scaleb(number, exponent)
 
 
 def _mailed(text: str) -> Decimal | datetime | None:

@@ -3,8 +3,9 @@
 Comparison knows where two documents differ and asks which rules speak about it, so a path is compiled
 to be held against a place, step by step, instead of being evaluated over a document. Names, indexes,
 slices, wildcards, lists of them and descendants are ours. A filter is asked about one member at a time
-and is evaluated by a library. `match()` and `search()` are refused, for an expression can keep a data
-plane busy for ever, and so is `$` in a filter, which would need the whole document for each member.
+and is evaluated by a library. In filters three things are refused: `match()` and `search()`, for an
+expression can keep a data plane busy for ever, `..`, which costs as much as lies under each member, and
+`$`, which would need the whole document for each of them.
 """
 
 import re
@@ -61,6 +62,8 @@ class Selector:
     """Only the container can tell: an index from the end, a filter."""
     counts: bool = False
     """One index is chosen, another is not."""
+    witness: Step | None = None
+    """A step that is chosen, where it is known beforehand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -241,6 +244,8 @@ class _Reader:
         """`outside` is the filter without its strings."""
         if "$" in outside:
             raise self._refusal("a filter that looks at the whole document ($) is not supported")
+        if ".." in outside:
+            raise self._refusal("a filter that looks at all depths (..) is not supported")
         if (match := _SEARCHING.search(outside)) is not None:
             raise self._refusal(f"{match[1]}() is not supported in a filter")
 
@@ -284,6 +289,7 @@ def named(name: str) -> Selector:
         lambda step, _: step == name,
         lambda step: step == name or (open_step and step is EVERY),
         lambda step: step == name,
+        witness=name,
     )
 
 
@@ -295,6 +301,7 @@ def indexed(index: int) -> Selector:
             lambda step: step in (index, EVERY),
             lambda step: step == index,
             counts=True,
+            witness=index,
         )
     return Selector(
         str(index),
@@ -333,6 +340,7 @@ def sliced(start: int | None, stop: int | None, step: int | None) -> Selector:
         lambda at: at is EVERY or holds(at),
         lambda at: holds(at) or (everything and at is EVERY),
         counts=not everything,
+        witness=next(iter(numbers), None),
     )
 
 
@@ -345,7 +353,10 @@ def filtered(expression: str) -> Selector:
 
     def admits(step: Step, container: Any) -> bool:
         value = member(container, step)
-        return value is not NOTHING and any(True for _ in query.finditer([value]))
+        try:
+            return value is not NOTHING and any(True for _ in query.finditer([value]))
+        except (JSONPathError, RecursionError, TypeError, ArithmeticError):  # deeper, or larger, than the library goes
+            return False
 
     return Selector(f"?{expression}", admits, _always, _never, contextual=True)
 

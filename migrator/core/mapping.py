@@ -5,7 +5,7 @@ value that also occurs unchanged stands for itself.
 """
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -21,17 +21,15 @@ _Name = tuple[str, Any]
 def consistent(pairs: Sequence[tuple[Any, Any]], control: Sequence[Any], candidate: Sequence[Any]) -> list[bool]:
     """Which of these differing pairs fit one mapping.
 
-    `control` and `candidate` are all identifiers of both sides, those that did not differ included. The
-    mapping is the one that most pairs agree on; of equals, the one seen first.
+    `control` and `candidate` are all identifiers of both sides, those that did not differ included: they
+    stand for themselves. Of the rest, the mapping is what most pairs agree on; of equals, what came first.
     """
     named = [(_name(left), _name(right)) for left, right in pairs]
     claims = Counter(named)
     kept = Counter(map(_name, control)) - Counter(left for left, _ in named)
     kept &= Counter(map(_name, candidate)) - Counter(right for _, right in named)
-    for name, count in kept.items():
-        claims[name, name] += count
-    forth: dict[_Name, _Name] = {}
-    back: dict[_Name, _Name] = {}
+    forth = {name: name for name in kept}
+    back = dict(forth)
     for (left, right), _ in sorted(claims.items(), key=lambda claim: -claim[1]):
         if left not in forth and right not in back:
             forth[left], back[right] = right, left
@@ -49,11 +47,19 @@ def identifiers(query: Query, document: Any) -> list[Any]:
             found.append(value)
         if not state.alive or not isinstance(value, (dict, list)):
             continue
-        for step, inner in value.items() if isinstance(value, dict) else enumerate(value):
+        for step, inner in _members(value, state.names):
             after = automaton.move(state, step)
             if after.alive or after.here:
                 stack.append((inner, after, (*steps, step) if query.contextual else ()))
     return found
+
+
+def _members(
+    value: dict[str, Any] | list[Any], names: tuple[str, ...] | None
+) -> Iterable[tuple[str, Any]] | Iterable[tuple[int, Any]]:
+    if isinstance(value, list):
+        return enumerate(value)
+    return value.items() if names is None else [(name, value[name]) for name in names if name in value]
 
 
 @lru_cache(maxsize=256)

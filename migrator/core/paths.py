@@ -6,7 +6,9 @@ changes from answer to answer, so that one cause has one name: `$.items[*].price
 rather than schema (identifiers, addresses, dates as keys) are left open too: they would give every
 record a shape of its own, and would carry personal data out of the data plane.
 
-Beside documents there are three other places: `status`, `body` and `header:<name>`.
+Beside documents there are other places: `status` (whose path says so where its class changes:
+`status:2xx→5xx`), `body`, `body:line` (path `body:line[12]`, counted from 0) and `header:<name>`, which
+may go on to name a part of the header: `header:set-cookie[session]@secure`.
 """
 
 import re
@@ -14,8 +16,11 @@ from enum import Enum
 from functools import lru_cache
 from typing import Final
 
+from migrator.core.detectors import names_secret
+
 STATUS: Final = "status"
 BODY: Final = "body"
+LINE: Final = f"{BODY}:line"
 HEADER: Final = "header:"
 LONGEST: Final = 2_000
 """Characters of a written path. Longer ones end in an ellipsis."""
@@ -32,7 +37,7 @@ Step = str | int | Wildcard
 Steps = tuple[Step, ...]
 
 _PLAIN = re.compile(r"[A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff][0-9A-Za-z_\u0080-\ud7ff\ue000-\U0010ffff]*")
-_DATA = re.compile(r".*@|.*\d{5}|[\d.:+-]+$|\d{4}-\d\d|.{65}|[0-9A-Fa-f-]{16,}$", re.DOTALL)
+_DATA = re.compile(r".+@|.*\d{5}|[\d.:+-]+$|\d{4}-\d\d|.{65}|[0-9A-Fa-f-]{16,}$", re.DOTALL)
 _UNSAFE = re.compile(r"['\\\x00-\x1f\x7f\ud800-\udfff]")
 _NAMED = {"'": "\\'", "\\": "\\\\", "\b": "\\b", "\f": "\\f", "\n": "\\n", "\r": "\\r", "\t": "\\t"}
 _ESCAPED = {written[1]: character for character, written in _NAMED.items()}
@@ -42,6 +47,7 @@ _STEP = re.compile(
     r"|\[(?P<index>0|[1-9]\d{0,15})\]"
     r"|\['(?P<quoted>(?:[^'\\]|\\u[0-9a-fA-F]{4}|\\['\\bfnrt])*)'\]"
 )
+_MEMBER = re.compile(r"\[[^\]]*\]")
 _ESCAPE = re.compile(r"\\(?:u([0-9a-fA-F]{4})|(.))")
 
 
@@ -61,7 +67,7 @@ def shape_of(steps: Steps) -> str:
 
 def is_data(name: str) -> bool:
     """Whether an object's key looks like a value (an identifier, an address, a date) and not like a schema's name."""
-    return _DATA.match(name) is not None
+    return _DATA.match(name) is not None or names_secret(name)
 
 
 @lru_cache(maxsize=4_096)
@@ -86,11 +92,28 @@ def parse_path(path: str) -> Steps:
 def covers(pattern: str, shape: str) -> bool:
     """Whether a difference of this shape lies at or under the pattern. `$` covers every document, `body` included."""
     if not pattern.startswith("$"):
-        return pattern == shape
+        return covers_place(pattern, shape)
     if not shape.startswith("$"):
-        return pattern == "$" and shape == BODY
+        return pattern == "$" and covers_place(BODY, shape)
     wanted, steps = parse_path(pattern), parse_shape(shape)
     return len(wanted) <= len(steps) and all(map(admits, wanted, steps))
+
+
+def covers_place(pattern: str, place: str) -> bool:
+    """Whether a place outside of documents is the one that the pattern names, or a part of it.
+
+    `header:set-cookie` covers `header:set-cookie[session]@secure`, and so does `header:set-cookie[*]@secure`.
+    """
+    if "[*]" in pattern:
+        place = _MEMBER.sub("[*]", place)
+    return place.startswith(pattern) and place[len(pattern) : len(pattern) + 1] in ("", "[", "@", ":")
+
+
+def status_path(control: int, candidate: int) -> str:
+    """The path of two statuses that differ: `status` within a class, `status:2xx→5xx` from one to another."""
+    if control // 100 == candidate // 100:
+        return STATUS
+    return f"{STATUS}:{control // 100}xx→{candidate // 100}xx"
 
 
 def admits(wanted: Step, step: Step) -> bool:

@@ -19,7 +19,7 @@ from migrator.core.exact import mark, marks
 from migrator.core.forms import Normaliser, PatternRefused, near, normaliser
 from migrator.core.instants import ZoneRefused
 from migrator.core.jsonpath import Query, compile_path
-from migrator.core.paths import BODY, HEADER, STATUS, PathRefused, Steps, parse_shape
+from migrator.core.paths import BODY, HEADER, LINE, STATUS, PathRefused, Steps, covers_place, parse_shape
 from migrator.core.walk import ABSENT, Kind
 from migrator.core.wire import Form, RuleKind, RuleSpec
 
@@ -32,6 +32,7 @@ _VALUES: Final = frozenset({Kind.VALUE, Kind.TYPE, Kind.NUMBER_FORM, Kind.MISSIN
 _KINDS_AT: Final = {
     STATUS: SWEEPING,
     BODY: SWEEPING,
+    LINE: frozenset(RuleKind) - {RuleKind.MAP},
     HEADER: frozenset(RuleKind) - {RuleKind.MAP},
 }
 _NEEDED: Final = {
@@ -67,6 +68,10 @@ class Ruling:
 
     effect: Effect
     rules: tuple[int, ...] = ()
+    otherwise: "Ruling | None" = None
+    """What holds of a mapped difference whose pair maps it to two."""
+    query: Query | None = None
+    """Where the identifiers of a mapped difference stand."""
 
 
 UNRULED: Final = Ruling(Effect.NONE)
@@ -121,11 +126,10 @@ class Panel:
                 if applies(rule) and (kind is Kind.ORDER or _same_members(left, right)):
                     return Ruling(Effect.HIDDEN, (rule.spec.id,))
         ruling = self._of_values(left, right, applies) if kind in _VALUES else UNRULED
-        if ruling is UNRULED:
-            for rule in self.accept:
-                if applies(rule):
-                    return Ruling(Effect.ACCEPTED, (rule.spec.id,))
-        return ruling
+        if ruling.effect is Effect.HIDDEN:
+            return ruling
+        accepted = next((Ruling(Effect.ACCEPTED, (rule.spec.id,)) for rule in self.accept if applies(rule)), UNRULED)
+        return accepted if ruling is UNRULED else Ruling(ruling.effect, ruling.rules, accepted, ruling.query)
 
     def _of_values(self, left: Any, right: Any, applies: Callable[[Rule], bool]) -> Ruling:
         used: list[int] = []
@@ -143,7 +147,7 @@ class Panel:
         if self.maps and is_identifier(left) and is_identifier(right):
             for rule in self.maps:
                 if applies(rule):
-                    return Ruling(Effect.MAPPED, (rule.spec.id,))
+                    return Ruling(Effect.MAPPED, (rule.spec.id,), query=rule.query)
         return UNRULED
 
 
@@ -202,10 +206,6 @@ class Rules:
             if len(self._panels) < 1_024:
                 self._panels[state] = panel
         return panel
-
-    def mapped(self, rule: int) -> Query | None:
-        """The path of a mapping rule."""
-        return next((each.query for each in self._inside if each.spec.id == rule), None)
 
     def foresee(self, shape: str, kind: Kind) -> tuple[Foresight, ...]:
         """What each rule would do to differences of this shape and kind, in the order in which they are asked."""
@@ -276,13 +276,14 @@ def ready(spec: RuleSpec) -> Rule:
 
 def _check_place(spec: RuleSpec) -> None:
     header = spec.path.startswith(HEADER) and len(spec.path) > len(HEADER)
-    allowed = _KINDS_AT.get(HEADER if header else spec.path)
+    allowed = _KINDS_AT.get(HEADER if header else spec.path) if header or spec.path != HEADER else None
     if allowed is None:
         raise PathRefused(
-            f"{spec.path[:80]!r} is no place: write $… for a path into the body, or status, header:<name>, body."
+            f"{spec.path[:80]!r} is no place. Write $… for a path into a body, status, header:<name>, {BODY} or {LINE}."
         )
-    if header and spec.path != spec.path.lower():
-        raise PathRefused(f"Header names are written in lower case here: {spec.path.lower()[:80]!r}.")
+    name = spec.path.partition("[")[0].partition("@")[0]  # what follows names a part of the header
+    if header and name != name.lower():
+        raise PathRefused(f"Header names are written in lower case here: {name.lower()[:80]!r}.")
     if spec.kind not in allowed:
         raise RuleRefused("kind", f"A rule of kind {spec.kind} says nothing about {spec.path[:80]!r}.")
 
@@ -291,7 +292,7 @@ def speaks_about(path: str, place: str) -> bool:
     """Whether a rule's path means a place outside of documents."""
     if path in WHOLE:
         return place == BODY or place.startswith(f"{BODY}:")
-    return path == place or (path == ANY_HEADER and place.startswith(HEADER))
+    return covers_place(path, place) or (path == ANY_HEADER and place.startswith(HEADER))
 
 
 def applies_at(rule: Rule, steps: Steps, document: Any) -> bool:

@@ -27,10 +27,12 @@ def proof_of_harm(*, bad: int, pairs: int, limit: float) -> float:
     return math.exp(min(_log_evidence(bad=bad, pairs=pairs, limit=limit, below=False), 700.0))
 
 
+@lru_cache(maxsize=16_384)
 def upper_bound(*, bad: int, pairs: int, alpha: float) -> float | None:
     """The rate that the true one does not exceed, with confidence 1 - `alpha` at every look at once.
 
     The smallest limit that `proof_of_safety` refutes; None without a single pair.
+    Remembered: it is a search, and pages ask it again for minutes that are over and fields that share their pairs.
     """
     if pairs == 0:
         return None

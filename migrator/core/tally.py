@@ -9,11 +9,23 @@ import struct
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from math import ceil, floor, log
-from typing import Final
+from typing import Final, NamedTuple
 
 from xxhash import xxh64_intdigest
 
-from migrator.core.wire import BAD_OUTCOMES, PAIR_OUTCOMES, WINDOW_SECONDS, Outcome, PathCount, Side, Tally
+from migrator.core.noise import NoiseTally
+from migrator.core.wire import (
+    BAD_OUTCOMES,
+    PAIR_OUTCOMES,
+    WINDOW_SECONDS,
+    CauseCount,
+    HiddenCount,
+    Outcome,
+    PathCount,
+    Proof,
+    Side,
+    Tally,
+)
 
 BASE: Final = 1.02
 """Each latency bucket is 2 % wider than the one before: read from its middle, a latency is at most 1 % off."""
@@ -25,6 +37,14 @@ SKETCH_SIZE: Final = 512
 PATHS_KEPT: Final = 200
 """Places and kinds that one tally counts apart. What comes later is counted under OTHER_SHAPE."""
 OTHER_SHAPE: Final = "…"
+CAUSES_KEPT: Final = 64
+"""Sets of places that differed together which one tally tells apart. What comes later is in its paths alone."""
+CALLERS_KEPT: Final = 64
+"""Hashes that the sketch of such a set keeps: exact with fewer, then a standard error of 12.5 %."""
+NAMES_KEPT: Final = 8
+"""Values of the caller's header, and builds of a side, that such a set counts apart. The rest is under OTHER_SHAPE."""
+NAME_LENGTH: Final = 80
+RULES_KEPT: Final = 200
 
 _STEP: Final = log(BASE)
 _HASHES: Final = 2**64
@@ -93,16 +113,16 @@ def merge_sketches(sketches: Iterable[Iterable[int]]) -> tuple[int, ...]:
     return smallest(hashes)
 
 
-def smallest(hashes: Collection[int]) -> tuple[int, ...]:
+def smallest(hashes: Collection[int], size: int = SKETCH_SIZE) -> tuple[int, ...]:
     """A sketch of these distinct hashes."""
-    return tuple(sorted(hashes)[:SKETCH_SIZE])
+    return tuple(sorted(hashes)[:size])
 
 
-def estimate(sketch: Sequence[int]) -> int:
-    """How many distinct subjects a sorted sketch stands for: exact below SKETCH_SIZE, an estimate from there on."""
-    if len(sketch) < SKETCH_SIZE:
+def estimate(sketch: Sequence[int], size: int = SKETCH_SIZE) -> int:
+    """How many distinct subjects a sorted sketch stands for: exact below its size, an estimate from there on."""
+    if len(sketch) < size:
         return len(sketch)
-    return round((SKETCH_SIZE - 1) * _HASHES / (sketch[SKETCH_SIZE - 1] + 1))
+    return round((size - 1) * _HASHES / (sketch[size - 1] + 1))
 
 
 def pack_sketch(sketch: Sequence[int]) -> bytes:
@@ -129,6 +149,17 @@ class FieldResult:
     outcome: Outcome
 
 
+class Place(NamedTuple):
+    """One place of a pair's differences, once for each way in which it differed."""
+
+    shape: str
+    kind: str
+    pattern: str = ""
+    """What happened to the value (core.places)."""
+    whole: bool = False
+    """Every member of the object around it differed in this way: the object changed, not the member."""
+
+
 @dataclass(slots=True, kw_only=True)
 class Observation:
     """How one request of an endpoint ended. Not frozen, which would triple the cost of making one for every request."""
@@ -143,9 +174,55 @@ class Observation:
     candidate_ms: float | None = None
     subject: int | None = None
     """`subject_hash()` of the caller, None for an anonymous one."""
-    shapes: Sequence[tuple[str, str]] = ()
-    """Places and kinds in which the two answers differed, each once."""
+    shapes: Sequence[Place | tuple[str, str]] = ()
+    """Places in which the two answers differed, each once; of some nothing but shape and kind is known."""
     fields: Sequence[FieldResult] = ()
+    hidden: Collection[int] = ()
+    """Rules that hid or accepted something."""
+    caller: str | None = None
+    """What the header said that the project names for it."""
+    legacy_build: str | None = None
+    candidate_build: str | None = None
+    proof: Proof | None = None
+    """How a mismatch was looked into."""
+
+
+@dataclass(slots=True)
+class _Cause:
+    """Pairs that differed in just these places."""
+
+    count: int = 0
+    subjects: set[int] = field(default_factory=set)
+    callers: dict[str, int] = field(default_factory=dict)
+    legacy_builds: dict[str, int] = field(default_factory=dict)
+    candidate_builds: dict[str, int] = field(default_factory=dict)
+
+    def see(self, seen: Observation) -> None:
+        self.count += 1
+        if seen.subject is not None:
+            _remember(self.subjects, seen.subject, CALLERS_KEPT)
+        name(self.callers, seen.caller)
+        name(self.legacy_builds, seen.legacy_build)
+        name(self.candidate_builds, seen.candidate_build)
+
+    def close(self, places: tuple[int, ...]) -> CauseCount:
+        return CauseCount(
+            places=places,
+            count=self.count,
+            subjects=smallest(self.subjects, CALLERS_KEPT),
+            callers=self.callers,
+            legacy_builds=self.legacy_builds,
+            candidate_builds=self.candidate_builds,
+        )
+
+
+@dataclass(slots=True)
+class _Path:
+    """Pairs that differed at one place, and of these those in which all of the object around it did."""
+
+    at: int
+    count: int = 0
+    whole: int = 0
 
 
 @dataclass(slots=True)
@@ -158,7 +235,11 @@ class _Open:
     candidate_latency: dict[int, int] = field(default_factory=dict)
     subjects: set[int] = field(default_factory=set)
     mismatching_subjects: set[int] = field(default_factory=set)
-    paths: dict[tuple[str, str], int] = field(default_factory=dict)
+    paths: dict[tuple[str, str, str], _Path] = field(default_factory=dict)
+    causes: dict[tuple[int, ...], _Cause] = field(default_factory=dict)
+    hidden: dict[int, int] = field(default_factory=dict)
+    proofs: dict[Proof, int] = field(default_factory=dict)
+    noise: NoiseTally = field(default_factory=NoiseTally)
 
     def count(self, outcome: Outcome, served: Side, subject: int | None) -> None:
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
@@ -169,15 +250,34 @@ class _Open:
             if outcome in _BAD:
                 _remember(self.mismatching_subjects, subject)
 
-    def differ(self, shapes: Sequence[tuple[str, str]]) -> None:
-        """Count each place and kind. Those beyond what is kept apart count once together."""
-        others = False
-        for place in shapes:
-            if place in self.paths or len(self.paths) < PATHS_KEPT:
-                self.paths[place] = self.paths.get(place, 0) + 1
-            elif not others:
-                others = True
-                self.paths[OTHER] = self.paths.get(OTHER, 0) + 1
+    def differ(self, seen: Observation) -> None:
+        """Count each place and all of them together. Places beyond what is kept apart count once together."""
+        together: set[int] = set()
+        for shape, kind, pattern, whole in [Place(*place) for place in seen.shapes]:
+            path = self._path((shape, kind, pattern))
+            if path.at not in together:
+                together.add(path.at)
+                path.count += 1
+                path.whole += whole
+        places = tuple(sorted(together))
+        cause = self.causes.get(places)
+        if cause is None and len(self.causes) < CAUSES_KEPT:
+            cause = self.causes[places] = _Cause()
+        if cause is not None:
+            cause.see(seen)
+
+    def hide(self, rules: Collection[int]) -> None:
+        for rule in rules:
+            if rule in self.hidden or len(self.hidden) < RULES_KEPT:
+                self.hidden[rule] = self.hidden.get(rule, 0) + 1
+
+    def _path(self, key: tuple[str, str, str]) -> _Path:
+        if key not in self.paths and len(self.paths) >= PATHS_KEPT:
+            key = (*OTHER, "")
+        path = self.paths.get(key)
+        if path is None:
+            path = self.paths[key] = _Path(len(self.paths))
+        return path
 
     def close(self, unit: int, window: int, evidence_epoch: int) -> Tally:
         return Tally(
@@ -191,8 +291,14 @@ class _Open:
             subjects=smallest(self.subjects),
             mismatching_subjects=smallest(self.mismatching_subjects),
             paths=tuple(
-                PathCount(shape=shape, kind=str(kind), count=count) for (shape, kind), count in self.paths.items()
+                PathCount(shape=shape, kind=str(kind), count=path.count, pattern=pattern, whole=path.whole)
+                for (shape, kind, pattern), path in self.paths.items()
             ),
+            causes=tuple(cause.close(places) for places, cause in self.causes.items()),
+            hidden=tuple(HiddenCount(rule=rule, count=count) for rule, count in self.hidden.items()),
+            proofs=self.proofs,
+            noise_pairs=self.noise.pairs,
+            noise=self.noise.counts(),
         )
 
 
@@ -221,9 +327,20 @@ class Folder:
             bucket = latency_bucket(seen.candidate_ms)
             tally.candidate_latency[bucket] = tally.candidate_latency.get(bucket, 0) + 1
         if seen.shapes:
-            tally.differ(seen.shapes)
+            tally.differ(seen)
+        if seen.hidden:
+            tally.hide(seen.hidden)
+        if seen.proof is not None:
+            tally.proofs[seen.proof] = tally.proofs.get(seen.proof, 0) + 1
         for result in seen.fields:
             self._tally(result.unit, window, result.evidence_epoch).count(result.outcome, seen.served, seen.subject)
+
+    def disagree(
+        self, *, unit: int, evidence_epoch: int, at: float, side: Side, shapes: Iterable[tuple[str, str]]
+    ) -> None:
+        """Count that one side was asked twice, and where it disagreed with itself. No outcome is counted."""
+        window = int(at) // WINDOW_SECONDS * WINDOW_SECONDS
+        self._tally(unit, window, evidence_epoch).noise.add(side, shapes)
 
     def take(self) -> list[Tally]:
         """What was counted since the last time, and start afresh."""
@@ -238,10 +355,20 @@ class Folder:
         return tally
 
 
-def _remember(hashes: set[int], subject: int) -> None:
+def name(counts: dict[str, int], what: str | None) -> None:
+    """Count what somebody called himself, among a few names."""
+    if what is None:
+        return
+    what = what[:NAME_LENGTH]
+    if what not in counts and len(counts) >= NAMES_KEPT:
+        what = OTHER_SHAPE
+    counts[what] = counts.get(what, 0) + 1
+
+
+def _remember(hashes: set[int], subject: int, size: int = SKETCH_SIZE) -> None:
     """Add to a growing sketch. It is cut only when it is twice too large, so that adding stays cheap."""
     hashes.add(subject)
-    if len(hashes) >= 2 * SKETCH_SIZE:
-        kept = smallest(hashes)
+    if len(hashes) >= 2 * size:
+        kept = smallest(hashes, size)
         hashes.clear()
         hashes.update(kept)

@@ -11,6 +11,8 @@ from functools import lru_cache
 from typing import Final
 from urllib.parse import unquote
 
+from migrator.core.detectors import detects
+
 PARAMETER: Final = "{id}"
 REST: Final = "*"
 MAX_TEMPLATE: Final = 400
@@ -60,7 +62,7 @@ def is_identifier(segment: str) -> bool:
     A file is judged without its extension: `/photos/1234.jpg` is one of many, `/logo.png` is one.
     """
     text = unquote(segment)
-    if len(text) > MAX_WORD or _MEANINGFUL.search(text) or _IDENTIFIER.fullmatch(text):
+    if len(text) > MAX_WORD or _MEANINGFUL.search(text) or _IDENTIFIER.fullmatch(text) or detects(segment):
         return True
     stem = _EXTENSION.sub("", text)
     return _IDENTIFIER.fullmatch(stem) is not None or any(map(_is_random, _PIECES.split(stem)))

@@ -14,14 +14,11 @@ from typing import Annotated, Final
 
 import msgspec
 
+from migrator.core.measures import Count, Identity, Key, Milliseconds, Share, Text
+from migrator.core.rulespec import Form as Form
+from migrator.core.rulespec import RuleKind as RuleKind
+from migrator.core.rulespec import RuleSpec as RuleSpec
 from migrator.core.stages import Operation, Stage
-
-Count = Annotated[int, msgspec.Meta(ge=0, le=2**53)]
-Share = Annotated[int, msgspec.Meta(ge=0, le=10_000)]
-Milliseconds = Annotated[int, msgspec.Meta(gt=0, le=86_400_000)]
-Identity = Annotated[str, msgspec.Meta(min_length=1, max_length=200)]
-Key = Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-Text = Annotated[str, msgspec.Meta(max_length=2_000)]
 
 BUCKET_ALGORITHM: Final = "xxh64-mod-10000"
 BUCKET_ALGORITHM_VERSION: Final = 1
@@ -57,6 +54,26 @@ class Outcome(StrEnum):
     """The second call was owed but shed: the mirror was at a limit of its own."""
     NOT_SAMPLED = "not_sampled"
     """The second call was not owed: the mirror's share left it out, or the stage does not mirror it."""
+
+
+class Proof(StrEnum):
+    """How a mismatch was looked into before it counted, or did not. Counted beside the outcomes."""
+
+    CONFIRMED = "confirmed"
+    """Read again on both sides, it was still there: a mismatch."""
+    KNOWN = "known"
+    """It was confirmed at the same places of the same unit several times of late: a mismatch."""
+    UNCONFIRMED = "unconfirmed"
+    """It could not be read again, or reading again said nothing: a mismatch."""
+    SAME_VERSION = "same_version"
+    """Both answers carry the same version fingerprint and still differ: a mismatch."""
+    MOVED = "moved"
+    """Read again, both sides agreed, and legacy's answer had changed: incomparable, the data moved."""
+    LAGGED = "lagged"
+    """Read again, both sides agreed, and only the candidate's answer had changed: incomparable. Where this is
+    frequent the candidate is behind, or answers at random."""
+    OTHER_VERSION = "other_version"
+    """The two answers carry different version fingerprints: incomparable."""
 
 
 PAIR_OUTCOMES: Final = (Outcome.MATCH, Outcome.MISMATCH, Outcome.ACCEPTED, Outcome.CANDIDATE_ERROR)
@@ -130,6 +147,20 @@ class Manners:
     """Path shapes whose values may leave the data plane in samples; `$..*` is all of them."""
     candidate_headers_dropped: tuple[str, ...] = ()
     """Request headers that mirrored calls must not carry, such as `cookie`."""
+    noise_share: Share = 100
+    """Of the mirrored reads, how many are followed by two more to one side, to see whether it agrees with itself."""
+    fingerprint: Annotated[str, msgspec.Meta(max_length=500)] = ""
+    """Where an answer names the version of its data: `header:etag`, `$.updated_at`. Empty where nowhere."""
+    rereads_after_ms: Annotated[tuple[Milliseconds, ...], msgspec.Meta(max_length=3)] = (200, 1_000, 4_000)
+    """A mismatch of a read is read again on both sides after these pauses; empty: never."""
+    reread_share: Share = 500
+    """Of the mirrored requests, how many may be read again."""
+    rereads_per_second: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 10.0
+    """Likewise, per worker process."""
+    caller_header: str = ""
+    """Request header that says who calls, such as `user-agent` or `x-client`: differences are counted by its value."""
+    build_header: str = ""
+    """Response header in which a side names its build."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -153,74 +184,6 @@ class UnitRoute:
     """Counts up when evidence starts afresh; tallies carry it back."""
     gone: bool = False
     """No longer tracked: forget the route."""
-
-
-class RuleKind(StrEnum):
-    """What a rule says about the place that it addresses."""
-
-    IGNORE = "ignore"
-    """Nothing at or under it is compared."""
-    TOLERANCE = "tolerance"
-    """Two numbers, or two times, may lie so far apart."""
-    UNORDERED = "unordered"
-    """The order of its members means nothing."""
-    NORMALISE = "normalise"
-    """Two ways of writing one value are no difference."""
-    MAP = "map"
-    """Identifiers that differ by nature: each of legacy's stands for one of the candidate's, within a pair."""
-    ACCEPT = "accept"
-    """What differs at or under it differs because the candidate is right."""
-
-
-class Form(StrEnum):
-    """What about the way in which a value is written means nothing."""
-
-    INSTANT = "instant"
-    """An instant in time, whatever its format: ISO 8601, HTTP date, seconds to nanoseconds since 1970."""
-    NUMBER = "number"
-    """1 and 1.0."""
-    CASE = "case"
-    """Letters' case."""
-    PERCENT = "percent"
-    """Percent-encoding: `%7E` and `~`."""
-    ZEROS = "trailing_zeros"
-    """Zeros that end a decimal in a string: "1.50" and "1.5"."""
-    LIST = "scalar_list"
-    """A value and a list of nothing but it."""
-    WHITESPACE = "whitespace"
-    """Blanks at either end, and how many there are in between."""
-    NULL = "null"
-    """A null and nothing at all."""
-    PATTERN = "pattern"
-    """What matches a regular expression: each match is replaced by a token before comparing."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RuleSpec:
-    """What a project has settled about a place in the answers of a unit, of a service, or of all."""
-
-    id: Count
-    kind: RuleKind
-    path: Annotated[str, msgspec.Meta(min_length=1, max_length=500)]
-    """JSONPath into the body, or `status`, `header:<name>`, `header:*`, `body`."""
-    unit: int | None = None
-    """An endpoint, or a field, whose endpoint is then meant. With neither unit nor service: the whole project."""
-    service: Identity | None = None
-    absolute: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    """Tolerance: how far two numbers may lie apart."""
-    relative: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    """Tolerance: the same as a share (0–1) of the greater of the two."""
-    seconds: Annotated[float, msgspec.Meta(ge=0)] | None = None
-    """Tolerance: how far two times may lie apart."""
-    key: Annotated[str, msgspec.Meta(min_length=1, max_length=200)] | None = None
-    """Unordered: the name by which members find their counterparts. Without one, equal members do."""
-    form: Form | None = None
-    zone: Annotated[str, msgspec.Meta(max_length=64)] | None = None
-    """Instant: the time zone of times that name none, such as `Europe/Berlin`."""
-    pattern: Annotated[str, msgspec.Meta(max_length=500)] | None = None
-    replacement: Annotated[str, msgspec.Meta(max_length=100)] = "*"
-    """Pattern: what each match is replaced by."""
-    expires_at: float | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -264,7 +227,17 @@ class Tally:
     subjects: tuple[int, ...] = ()
     mismatching_subjects: tuple[int, ...] = ()
     paths: tuple["PathCount", ...] = ()
-    """Differences by path shape and kind. Only endpoints carry them; fields are tallied apart."""
+    """Differences by path shape, kind and pattern. Only endpoints carry them; fields are tallied apart."""
+    causes: tuple["CauseCount", ...] = ()
+    """Which of the paths differed together, and who met it. Bounded: what comes beyond is in `paths` alone."""
+    hidden: tuple["HiddenCount", ...] = ()
+    """What rules took out of the comparison."""
+    proofs: Mapping[Proof, Count] = field(default_factory=dict)
+    """How the mismatches, and the pairs that would have been, were looked into."""
+    noise_pairs: Mapping[Side, Count] = field(default_factory=dict)
+    """How often each side was asked twice and answered alike well. No outcome counts them."""
+    noise: tuple["NoiseCount", ...] = ()
+    """Where, in those, a side disagreed with itself."""
 
     @property
     def received(self) -> int:
@@ -279,6 +252,43 @@ class PathCount:
     """A path with its indexes left open: `$.items[*].price`; `status`; `header:content-type`."""
     kind: str
     count: Count
+    pattern: Text = ""
+    """What happened to the value (core.places): `number → string`, `string → string, case`, `200 → 500`."""
+    whole: Count = 0
+    """In how many of these pairs every member of the object around it differed in this way."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CauseCount:
+    """Places that differed together in a pair, and in no other place: how often, and before whom."""
+
+    places: tuple[Count, ...]
+    """Positions in the tally's `paths`, ascending."""
+    count: Count
+    subjects: tuple[int, ...] = ()
+    """A sketch of the distinct callers, smaller than that of the tally."""
+    callers: Mapping[Text, Count] = field(default_factory=dict)
+    """What the header said that the project names for it. Bounded; the rest is under `…`."""
+    legacy_builds: Mapping[Text, Count] = field(default_factory=dict)
+    candidate_builds: Mapping[Text, Count] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class HiddenCount:
+    """In how many pairs of a tally a rule hid or accepted something."""
+
+    rule: Count
+    count: Count
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoiseCount:
+    """How many times one side, asked twice, disagreed with itself at one path shape in one way."""
+
+    side: Side
+    shape: Text
+    kind: str
+    count: Count
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -290,6 +300,8 @@ class Finding:
     kind: str
     control: Text | None = None
     candidate: Text | None = None
+    pattern: Text = ""
+    """As in PathCount."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -315,6 +327,11 @@ class Sample:
     findings: tuple[Finding, ...] = ()
     truncated: bool = False
     """More differences were found than a sample keeps."""
+    subject: int | None = None
+    """Hash of the caller (core.tally), by which the steps of one sequence find each other."""
+    caller: Text | None = None
+    legacy_build: Text | None = None
+    candidate_build: Text | None = None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

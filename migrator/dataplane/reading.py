@@ -7,8 +7,9 @@ import msgspec
 from django.db.models import Q
 
 from migrator.core.stages import Operation, Stage
-from migrator.core.wire import Manners, UnitRoute, Upstreams, Version
+from migrator.core.wire import Manners, RuleSpec, UnitRoute, Upstreams, Version
 from migrator.inventory.models import Kind, Project, Service, Unit
+from migrator.observations.specs import rules_version, specs_of
 
 _COLUMNS = (
     "pk", "key", "service__name", "operation", "stage", "candidate_bp", "mirror_bp", "cohort", "sister", "parent_id",
@@ -35,6 +36,10 @@ class Reading:
     manners: Manners
     services: tuple[Upstreams, ...]
     changed: list[Changed]
+    rules: tuple[RuleSpec, ...] = ()
+    """All that are in force, whatever changed."""
+    rules_version: int = 0
+    """The number of the table that last changed one."""
 
 
 def read_project(*, slug: str, after: Version | None = None, moving: frozenset[int] = frozenset()) -> Reading | None:
@@ -53,7 +58,15 @@ def read_project(*, slug: str, after: Version | None = None, moving: frozenset[i
     changed = _units(Q(project=project, table_version__gt=number) & _relevant())
     if not whole:
         changed += _fields_that_joined(changed, moving)
-    return Reading(project.pk, version, msgspec.convert(project.manners, Manners), _upstreams(project), changed)
+    return Reading(
+        project_id=project.pk,
+        version=version,
+        manners=msgspec.convert(project.manners, Manners),
+        services=_upstreams(project),
+        changed=changed,
+        rules=specs_of(project=project),
+        rules_version=rules_version(project=project),
+    )
 
 
 def versions_of(project_ids: Iterable[int]) -> dict[int, Version]:

@@ -88,6 +88,7 @@ class LiveTable:
             self._oldest = self._log[-CHANGES_KEPT][0]
             self._log = self._log[-CHANGES_KEPT:]
         self.version, self.manners, self.services = reading.version, reading.manners, reading.services
+        self.rules, self.rules_version = reading.rules, reading.rules_version
         self._bodies: dict[tuple[Version | None, bool], bytes] = {}
 
     def _place(self, route: UnitRoute) -> None:
@@ -111,6 +112,8 @@ class LiveTable:
                 since=since,
                 manners=self.manners,
                 services=self.services,
+                rules=self.rules,
+                rules_version=self.rules_version,
                 units=tuple(self.units.values()) if since is None else self._changed_since(since),
             )
         )

@@ -20,6 +20,7 @@ from typing import TYPE_CHECKING
 from migrator.core.graphql import is_query
 from migrator.core.stages import ALL, Scrutiny, Stage
 from migrator.core.wire import Side
+from migrator.gateway.again import Again
 from migrator.gateway.headers import (
     LAST_CHUNK,
     answer_bytes,
@@ -113,6 +114,9 @@ class Exchange:
                 subject=course.subject,
                 at=time.time(),
             )
+            self._record.head = self._head
+            if not (course.repeatable or course.asks_body or course.upgrades):
+                self._caller.worker.judge.drift.began(self._record)
         if self._left_out():
             self._side = Side.LEGACY
         self._ask(self._side)
@@ -309,6 +313,7 @@ class Exchange:
         if course.asks_body and not course.repeatable:
             # A mutation, or nothing that can be told to be a query: executed once. No second call is owed.
             record.decision = course.decision = course.decision.alone
+            self._caller.worker.judge.drift.began(record)
             return
         service = course.service
         if body is None or self._held > service.body_limit:
@@ -323,6 +328,8 @@ class Exchange:
         upstream, _ = service.side(side)
         limit = service.body_limit if record.route.scrutiny is Scrutiny.BODIES else 0
         reply = record.mirrored = Reply(side, limit=limit, started=upstream.now())
+        if self._course.repeatable:
+            record.again = Again(service, self._head, self._lines, body, worker.steering.dropped)
         data = mirror_bytes(
             self._head,
             self._lines,

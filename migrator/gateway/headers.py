@@ -6,6 +6,7 @@ headers of RFC 9110 §7.6.1, those that `Connection` names, and everything that 
 `X-Forwarded-For`, because the service behind sees the gateway's address where it used to see the caller's.
 """
 
+from functools import lru_cache
 from http import HTTPStatus
 from typing import Final
 
@@ -149,6 +150,9 @@ def chunk(data: bytes) -> bytes:
 
 
 def _dropped(notable: dict[bytes, list[bytes]]) -> frozenset[bytes]:
-    if b"connection" not in notable:
-        return HOP_BY_HOP
-    return HOP_BY_HOP | (connection_options(notable) - NEVER_HOP_BY_HOP)
+    return _hop_by_hop(connection_options(notable)) if b"connection" in notable else HOP_BY_HOP
+
+
+@lru_cache(maxsize=256)
+def _hop_by_hop(options: frozenset[bytes]) -> frozenset[bytes]:
+    return HOP_BY_HOP | (options - NEVER_HOP_BY_HOP)

@@ -1,44 +1,35 @@
 """From the two answers to one outcome, after the caller has been served.
 
-Records wait in a queue and are judged in short turns between other work. Large bodies are compared in
-a thread, so that the loop goes on serving. Both queues are bounded: what does not fit is `skipped`.
+Records wait in a queue and are judged in short turns between other work. The queue is bounded: what does
+not fit is `skipped`. A mismatch of a read is looked into before it counts (`rereading`).
 """
 
 import asyncio
 from collections import deque
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
 import structlog
 
-from migrator.core.comparison import Answer, Comparison, compare
-from migrator.core.fields import FieldIndex
-from migrator.core.paths import PathRefused
-from migrator.core.routing import Route, Routes, field_path
-from migrator.core.rulebook import Rulebook
-from migrator.core.rules import NO_RULES, Rules
-from migrator.core.stages import Scrutiny
-from migrator.core.tally import FieldResult, Observation, subject_hash
-from migrator.core.wire import Outcome, Side
-from migrator.gateway.record import Record, Reply
+from migrator.core.comparison import Comparison
+from migrator.core.places import places
+from migrator.core.routing import Routes
+from migrator.core.tally import Observation, subject_hash
+from migrator.core.wire import Manners, Outcome, Proof
+from migrator.gateway.comparing import Compared, Comparing
+from migrator.gateway.drift import Drift
+from migrator.gateway.faults import told
+from migrator.gateway.identity import Identity
+from migrator.gateway.noise import Noise
+from migrator.gateway.record import Record, Reply, failed, sides
+from migrator.gateway.rereading import ACQUITTED, Rereading
 from migrator.gateway.samples import Samples
-from migrator.sdk.framing import value_of
 from migrator.sdk.reporter import Reporter
 
 TURN_SECONDS: Final = 0.025
 """How long one turn of judging may hold up the loop."""
 QUEUE: Final = 512
 """Records waiting to be judged. More are counted as skipped."""
-LARGE_BYTES: Final = 65_536
-"""Unequal bodies of this size together are compared in a thread."""
-LARGE_QUEUE: Final = 32
-SERVER_ERROR: Final = 500
-
-Judgement = tuple[Outcome, Comparison | None, Sequence[FieldResult]]
-
-READ_ALWAYS: Final = frozenset({b"content-encoding", b"content-type"})
-"""Headers that say how a body is read."""
+UNCOMPARED: Final = Compared(Comparison(), ())
 
 log = structlog.get_logger()
 
@@ -51,27 +42,20 @@ class Judge:
         self._reporter = reporter
         self._queue: deque[Record] = deque()
         self._scheduled = False
-        self._thread = ThreadPoolExecutor(max_workers=1, thread_name_prefix="compare")
-        self._in_thread = 0
-        self._headers: Sequence[str] = ()
-        self._read = READ_ALWAYS
-        self._fields: dict[int, FieldIndex] = {}
-        self._routes: Routes | None = None
-        self._book = Rulebook()
+        self._comparing = Comparing()
+        self.drift = Drift()
+        self._rereading = Rereading(comparing=self._comparing, drift=self.drift, ended=self._looked_into)
+        self._noise = Noise(comparing=self._comparing, drift=self.drift, reporter=reporter)
         self._samples = Samples()
+        self._identity = Identity(Manners())
 
     def apply(self, routes: Routes) -> None:
-        """Compare as another table has it."""
-        if self._routes is None or routes.rules != self._routes.rules:
-            self._book = Rulebook(routes.rules)
-            for rule, reason in self._book.refused.items():
-                log.warning("rule.refused", rule=rule, reason=reason)
-        self._book.forget_units()
-        self._routes = routes
-        self._headers = tuple(name.lower() for name in routes.manners.compared_headers)
-        self._read = READ_ALWAYS | {name.encode() for name in self._headers}
-        self._samples.allowed = routes.manners.value_paths
-        self._fields = {}
+        """Judge as another table has it."""
+        self._comparing.apply(routes)
+        self._rereading.apply(routes.manners)
+        self._noise.apply(routes.manners)
+        self._samples.apply(routes.manners)
+        self._identity = Identity(routes.manners)
 
     def settled(self, record: Record) -> None:
         """Something ended for this record. Judge it in a while if nothing more will come."""
@@ -85,13 +69,14 @@ class Judge:
     @property
     def waiting(self) -> int:
         """Records that have no outcome yet although nothing more will come for them."""
-        return len(self._queue) + self._in_thread
+        return len(self._queue) + self._comparing.in_thread + self._rereading.waiting
 
     def close(self) -> None:
-        """Judge what waits, wait for the thread."""
+        """Judge what waits, wait for the thread. What is being looked into counts as it is."""
         while self._queue:
             self._judge_safely(self._queue.popleft())
-        self._thread.shutdown(wait=True)
+        self._rereading.close()
+        self._comparing.close()
 
     # ------------------------------------------------------------------------------ inside
 
@@ -113,91 +98,47 @@ class Judge:
         try:
             self._judge(record)
         except Exception as error:
-            log.error("judge.fault", unit=record.route.unit.key, exc_info=error)
-            self._report(record, Outcome.SKIPPED, None)
+            log.error("judge.fault", unit=record.route.unit.key, fault=told(error))
+            self._report(record, Outcome.SKIPPED)
 
     def _judge(self, record: Record) -> None:
+        self.drift.ended(record, self._loop.time())
         outcome = outcome_before_comparing(record)
         if outcome is None and len(self._queue) > QUEUE:
             record.shed, outcome = "comparing falls behind", Outcome.SKIPPED
         if outcome is not None:
-            self._report(record, outcome, None)
-            return
-        control, candidate = self._answers(record)
-        if len(control.body) + len(candidate.body) > LARGE_BYTES and self._reads(record, control, candidate):
-            self._judge_in_thread(record, control, candidate)
+            self._report(record, outcome)
         else:
-            self._report(record, *self._compare(record, control, candidate))
+            self._comparing.pair(record, self._compared)
 
-    def _answers(self, record: Record) -> tuple[Answer, Answer]:
-        """The two answers to compare. Legacy is always the control, whoever served."""
-        legacy, candidate = sides(record)
-        assert legacy is not None
-        assert candidate is not None
-        return self._answer(legacy), self._answer(candidate)
-
-    def _answer(self, reply: Reply) -> Answer:
-        return Answer(
-            status=reply.status,
-            headers=[(field[0], value_of(field)) for field in reply.fields if field[0] in self._read],
-            body=b"".join(reply.body),
-            truncated=reply.truncated,
-        )
-
-    def _reads(self, record: Record, control: Answer, candidate: Answer) -> bool:
-        """Whether the bodies must be read, rather than found to be the same bytes."""
-        fields = self._routes is not None and self._routes.fields.get(record.route.unit.id)
-        return control.body != candidate.body or bool(fields)
-
-    def _compare(self, record: Record, control: Answer, candidate: Answer) -> Judgement:
-        comparison = compare(
-            control=control,
-            candidate=candidate,
-            rules=self._rules(record),
-            scrutiny=record.route.scrutiny,
-            compared_headers=self._headers,
-        )
-        return comparison.outcome, comparison, self._field_results(record.route, control, comparison)
-
-    def _rules(self, record: Record) -> Rules:
-        """The rules in force for the request's endpoint."""
-        if self._routes is None:
-            return NO_RULES
-        unit = record.route.unit
-        fields = (child.unit.id for child in self._routes.fields.get(unit.id, ()))
-        return self._book.rules(unit=unit.id, fields=fields, service=unit.service, now=record.at)
-
-    def _judge_in_thread(self, record: Record, control: Answer, candidate: Answer) -> None:
-        if self._in_thread >= LARGE_QUEUE:
-            record.shed = "comparing falls behind"
-            self._report(record, Outcome.SKIPPED, None)
+    def _compared(self, record: Record, compared: Compared | None) -> None:
+        if compared is None:
+            self._report(record, Outcome.SKIPPED)
             return
-        self._in_thread += 1
+        self._rereading.met()
+        self._noise.consider(record)
+        outcome = compared.comparison.outcome
+        if outcome is not Outcome.MISMATCH:
+            self._report(record, outcome, compared)
+            return
+        proof = self._rereading.look_into(record, compared)
+        if proof is not None:
+            self._looked_into(record, compared, proof)
 
-        def work() -> None:
-            judgement: Judgement = (Outcome.SKIPPED, None, ())
-            try:
-                judgement = self._compare(record, control, candidate)
-            except Exception as error:
-                log.error("judge.fault", unit=record.route.unit.key, exc_info=error)
-            self._loop.call_soon_threadsafe(finish, judgement)
-
-        def finish(judgement: Judgement) -> None:
-            self._in_thread -= 1
-            self._report(record, *judgement)
-
-        self._thread.submit(work)
+    def _looked_into(self, record: Record, compared: Compared, proof: Proof) -> None:
+        if proof in ACQUITTED:
+            self._report(record, Outcome.INCOMPARABLE, self._comparing.narrowed(record, compared, ()), proof)
+        else:
+            self._report(record, Outcome.MISMATCH, compared, proof)
 
     def _report(
-        self,
-        record: Record,
-        outcome: Outcome,
-        comparison: Comparison | None,
-        fields: Sequence[FieldResult] = (),
+        self, record: Record, outcome: Outcome, compared: Compared = UNCOMPARED, proof: Proof | None = None
     ) -> None:
         unit, served = record.route.unit, record.served
         assert served is not None
         legacy, candidate = sides(record)
+        comparison, identity = compared.comparison, self._identity
+        differs = outcome is Outcome.MISMATCH
         self._reporter.observe(
             Observation(
                 unit=unit.id,
@@ -208,46 +149,22 @@ class Judge:
                 legacy_ms=_milliseconds(legacy),
                 candidate_ms=_milliseconds(candidate),
                 subject=None if record.subject is None else subject_hash(record.subject),
-                shapes=() if comparison is None else comparison.shapes,
-                fields=fields,
+                shapes=places(comparison) if differs else (),
+                fields=compared.fields,
+                hidden=comparison.ruled,
+                caller=identity.caller(record) if differs else None,
+                legacy_build=identity.build(legacy) if differs else None,
+                candidate_build=identity.build(candidate) if differs else None,
+                proof=proof,
             )
         )
         try:
             sample = self._samples.of(record, outcome, comparison)
         except Exception as error:
-            log.error("sample.fault", unit=unit.key, exc_info=error)
+            log.error("sample.fault", unit=unit.key, fault=told(error))
             return
         if sample is not None:
             self._reporter.keep(sample)
-
-    def _field_results(self, route: Route, control: Answer, comparison: Comparison) -> Sequence[FieldResult]:
-        """What the pair says about each field that occurs in it."""
-        if self._routes is None or comparison.outcome is Outcome.SKIPPED:
-            return ()
-        children = self._routes.fields.get(route.unit.id)
-        if not children or route.scrutiny is not Scrutiny.BODIES:
-            return ()
-        index = self._fields.get(route.unit.id) or self._index(route.unit.id, children)
-        results = index.results(comparison, control)
-        return [
-            FieldResult(
-                child.unit.id,
-                child.unit.evidence_epoch,
-                Outcome.MISMATCH if results[child.unit.id] else Outcome.MATCH,
-            )
-            for child in children
-            if child.unit.id in results
-        ]
-
-    def _index(self, endpoint: int, children: Sequence[Route]) -> FieldIndex:
-        """The endpoint's fields, ready to be looked for. Those whose path is not understood are left out."""
-        paths: list[tuple[int, str]] = []
-        for child in children:
-            path = field_path(child.unit.key)
-            if path is not None and _understood(path):
-                paths.append((child.unit.id, path))
-        self._fields[endpoint] = FieldIndex(paths)
-        return self._fields[endpoint]
 
 
 def outcome_before_comparing(record: Record) -> Outcome | None:
@@ -266,26 +183,5 @@ def outcome_before_comparing(record: Record) -> Outcome | None:
     return None
 
 
-def failed(reply: Reply) -> bool:
-    """Whether a side failed, rather than answered: no whole answer, or one that says so itself."""
-    return reply.error is not None or reply.status >= SERVER_ERROR
-
-
-def sides(record: Record) -> tuple[Reply | None, Reply | None]:
-    """Legacy's reply and the candidate's, whoever served."""
-    served, mirrored = record.served, record.mirrored
-    if served is not None and served.side is Side.CANDIDATE:
-        return mirrored, served
-    return served, mirrored
-
-
 def _milliseconds(reply: Reply | None) -> float | None:
     return None if reply is None or reply.error is not None or not reply.status else reply.milliseconds
-
-
-def _understood(path: str) -> bool:
-    try:
-        FieldIndex([(0, path)])
-    except PathRefused:
-        return False
-    return True

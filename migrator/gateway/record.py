@@ -1,8 +1,15 @@
 """What one request of a unit leaves behind as evidence, while it happens."""
 
+from typing import TYPE_CHECKING, Final
+
 from migrator.core.routing import Decision, Route
 from migrator.core.wire import Side
-from migrator.sdk.framing import Fields, ResponseHead
+from migrator.sdk.framing import Fields, RequestHead, ResponseHead
+
+if TYPE_CHECKING:
+    from migrator.gateway.again import Again
+
+SERVER_ERROR: Final = 500
 
 
 class Reply:
@@ -49,7 +56,20 @@ class Reply:
 class Record:
     """One request of a unit: who was asked, and what came back. It ends as exactly one outcome."""
 
-    __slots__ = ("at", "decision", "fallback", "method", "mirrored", "route", "served", "shed", "subject", "target")
+    __slots__ = (
+        "again",
+        "at",
+        "decision",
+        "fallback",
+        "head",
+        "method",
+        "mirrored",
+        "route",
+        "served",
+        "shed",
+        "subject",
+        "target",
+    )
 
     def __init__(
         self, *, route: Route, decision: Decision, method: str, target: bytes, subject: str | None, at: float
@@ -67,9 +87,39 @@ class Record:
         """Why the second call that was owed is not compared, in words."""
         self.fallback: str | None = None
         """Why legacy answered a caller that was the candidate's."""
+        self.head: RequestHead | None = None
+        """What the caller sent."""
+        self.again: Again | None = None
+        """What it takes to send it again; None where that could do harm, or nothing was mirrored."""
 
     @property
     def settled(self) -> bool:
         """Whether nothing more will come."""
         served, mirrored = self.served, self.mirrored
         return served is not None and served.done and (mirrored is None or mirrored.done)
+
+    def another(self) -> "Record":
+        """A record for answers to the same request that come later. It ends as no outcome."""
+        record = Record(
+            route=self.route,
+            decision=self.decision,
+            method=self.method,
+            target=self.target,
+            subject=self.subject,
+            at=self.at,
+        )
+        record.again = self.again
+        return record
+
+
+def failed(reply: Reply) -> bool:
+    """Whether a side failed, rather than answered: no whole answer, or one that says so itself."""
+    return reply.error is not None or reply.status >= SERVER_ERROR
+
+
+def sides(record: Record) -> tuple[Reply | None, Reply | None]:
+    """Legacy's reply and the candidate's, whoever served."""
+    served, mirrored = record.served, record.mirrored
+    if served is not None and served.side is Side.CANDIDATE:
+        return mirrored, served
+    return served, mirrored

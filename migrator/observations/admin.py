@@ -6,7 +6,7 @@ from django.contrib import admin
 from django.http import HttpRequest
 
 from migrator.inventory.admin import Admin, ReadOnly
-from migrator.observations.models import DeadLetter, KeptSample, MismatchGroup, ReportSource, StreamPosition
+from migrator.observations.models import DeadLetter, KeptSample, MismatchGroup, ReportSource, Rule, StreamPosition
 
 
 @admin.register(ReportSource)
@@ -23,6 +23,12 @@ class StreamPositionAdmin(ReadOnly):
 class MismatchGroupAdmin(ReadOnly):
     list_display = ("unit", "shape", "kind", "status", "total", "last_seen_at")
     list_select_related = ("unit",)
+
+
+@admin.register(Rule)
+class RuleAdmin(ReadOnly):
+    list_display = ("kind", "path", "project", "service", "unit", "author", "created_at", "expires_at", "revoked_at")
+    list_select_related = ("project", "service", "unit")
 
 
 @admin.register(KeptSample)

@@ -11,7 +11,14 @@ from django.db import connection
 from migrator.core.tally import OTHER
 from migrator.inventory.models import ObservedEndpoint, Service, Unit
 from migrator.observations.folding import Batch, GroupSum, cause_of
-from migrator.observations.models import GroupCount, GroupStatus, Illustration, KeptSample, MismatchGroup
+from migrator.observations.models import (
+    RULED_STATUSES,
+    GroupCount,
+    GroupStatus,
+    Illustration,
+    KeptSample,
+    MismatchGroup,
+)
 from migrator.observations.upsert import Target, upsert
 from migrator.observations.writing import moment
 
@@ -21,15 +28,28 @@ SAMPLES_OF_GROUP = 20
 OBSERVED_OF_PROJECT = 5_000
 """Untracked endpoints that are offered. A scanner that tries random paths must not fill the table."""
 
+_RULED = ", ".join(f"'{status}'" for status in RULED_STATUSES)
+_IS_BACK = f"old.status IN ({_RULED}) AND excluded.count > 0 AND excluded.evidence_epoch >= old.settled_epoch"
 _GROUP = Target(
     table=MismatchGroup._meta.db_table,
     key=("unit_id", "cause"),
-    kept=("shape", "kind", "status"),
-    added=("total",),
+    kept=("project_id", "shape", "kind", "pattern", "settled_as", "settled_epoch"),
+    added=("total", "whole"),
     least=("first_seen_at",),
     greatest=("last_seen_at", "evidence_epoch"),
     # `old` is the row before the statement, so the epoch of the line above is still the earlier one here.
     rules=(
+        # Pairs of an epoch that knows the rule of a settled group, and that the rule let through: it is back. It
+        # leaves the cause that it was settled with, and is looked at again.
+        ("status", f"CASE WHEN {_IS_BACK} THEN '{GroupStatus.REGRESSED}' ELSE old.status END"),
+        ("raised_at", f"CASE WHEN {_IS_BACK} THEN excluded.last_seen_at ELSE old.raised_at END"),
+        ("leader_id", f"CASE WHEN {_IS_BACK} THEN NULL ELSE old.leader_id END"),
+        # So is one whose object no longer changes as a whole.
+        (
+            "placed",
+            f"old.placed AND NOT ({_IS_BACK}) AND (old.whole = old.total)"
+            " = (old.whole + excluded.whole = old.total + excluded.total)",
+        ),
         (
             "count",
             "CASE WHEN excluded.evidence_epoch > old.evidence_epoch THEN excluded.count"
@@ -39,7 +59,7 @@ _GROUP = Target(
 )
 _GROUP_COUNT = Target(table=GroupCount._meta.db_table, key=("group_id", "window_start"), added=("count",))
 _SAMPLE = Target(
-    table=KeptSample._meta.db_table, key=("unit_id", "alike"), kept=("outcome",), replaced=("at", "payload")
+    table=KeptSample._meta.db_table, key=("unit_id", "alike"), kept=("outcome",), replaced=("at", "payload", "subject")
 )
 _ILLUSTRATION = Target(table=Illustration._meta.db_table, key=("group_id", "sample_id"), replaced=("at",))
 _OBSERVED = Target(
@@ -80,7 +100,7 @@ def write_groups(batch: Batch) -> dict[tuple[int, str], int]:
 
 def write_samples(batch: Batch, *, groups: dict[tuple[int, str], int]) -> None:
     """Store the batch's samples with the groups that they illustrate, and drop what that crowds out."""
-    upsert(_SAMPLE, [(s.unit, s.alike, s.outcome, moment(s.at), s.payload) for s in batch.samples.values()])
+    upsert(_SAMPLE, [(s.unit, s.alike, s.outcome, moment(s.at), s.payload, s.subject) for s in batch.samples.values()])
     units = {unit for unit, _ in batch.samples}
     stored = KeptSample.objects.filter(unit_id__in=units, alike__in={alike for _, alike in batch.samples})
     ids = {(unit, alike): pk for pk, unit, alike in stored.values_list("pk", "unit_id", "alike")}
@@ -131,13 +151,16 @@ def _bounded(
         if (unit, cause) not in known:
             room[unit] = room.get(unit, GROUPS_OF_UNIT) - 1
             if room[unit] < 0:
-                bounded.setdefault((unit, cause_of(*OTHER)), GroupSum(*OTHER)).merge(group)
+                bounded.setdefault((unit, cause_of(*OTHER)), GroupSum(group.project_id, *OTHER)).merge(group)
                 continue
-        bounded.setdefault((unit, cause), GroupSum(group.shape, group.kind)).merge(group)
+        same = GroupSum(group.project_id, group.shape, group.kind, group.pattern)
+        bounded.setdefault((unit, cause), same).merge(group)
     return bounded
 
 
 def _group_row(unit: int, cause: str, group: GroupSum) -> tuple[object, ...]:
+    """In the order of `_GROUP.columns`."""
     first, last = moment(group.first), moment(group.last)
-    names = (group.shape, group.kind, GroupStatus.NEW.value)
-    return (unit, cause, *names, group.total, first, last, group.evidence_epoch, group.count)
+    names = (group.project_id, group.shape, group.kind, group.pattern, "", 0)
+    counts = (group.total, group.whole, first, last, group.evidence_epoch)
+    return (unit, cause, *names, *counts, GroupStatus.NEW.value, first, None, False, group.count)

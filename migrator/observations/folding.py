@@ -11,6 +11,8 @@ from typing import Final, TypeVar
 
 from migrator.core import tally as tallies
 from migrator.core.wire import PAIR_OUTCOMES, WINDOW_SECONDS, Outcome, Report, Sample, Tally, encode
+from migrator.observations import joints
+from migrator.observations.joints import AudienceSum, HitSum, JointSum
 
 MINUTE, HOUR, DAY = 60, 3_600, 86_400
 FUTURE_S: Final = DAY
@@ -20,8 +22,8 @@ PAST_S: Final = 7 * DAY
 MOST: Final = 100_000_000
 """What one tally may count. No process meets ten million requests a second."""
 LONGEST_KIND: Final = 200
-FAILED: Final = ("answer", "candidate_error")
-"""Shape and kind under which pairs are grouped whose candidate gave no whole answer: there is nothing to compare."""
+FAILED: Final = ("answer", "candidate_error", "")
+"""Shape, kind and pattern of pairs whose candidate gave no whole answer: there is nothing to compare."""
 SAMPLES_OF_BATCH: Final = 5
 """Samples of one unit and cause that one batch stores. Many more would push each other out at once."""
 
@@ -87,9 +89,13 @@ class Course:
 class GroupSum:
     """Pairs of one cause."""
 
+    project_id: int
     shape: str
     kind: str
+    pattern: str = ""
     total: int = 0
+    whole: int = 0
+    """Pairs in which all of the object around it differed in this way."""
     evidence_epoch: int = 0
     count: int = 0
     """In that evidence epoch."""
@@ -109,6 +115,7 @@ class GroupSum:
 
     def merge(self, other: "GroupSum") -> None:
         self.total += other.total
+        self.whole += other.whole
         if other.evidence_epoch > self.evidence_epoch:
             self.evidence_epoch, self.count = other.evidence_epoch, 0
         if other.evidence_epoch == self.evidence_epoch:
@@ -132,6 +139,7 @@ class Kept:
     outcome: Outcome
     payload: str
     causes: tuple[str, ...]
+    subject: int | None
 
 
 @dataclass(slots=True)
@@ -159,10 +167,27 @@ class Batch:
     observed: dict[tuple[int, str, str], int] = field(default_factory=dict)
     """(project, service, `METHOD /template`) -> requests."""
     sampled: dict[tuple[int, tuple[str, ...]], int] = field(default_factory=dict)
+    joints: dict[tuple[int, str], JointSum] = field(default_factory=dict)
+    """(unit, digest of the causes)."""
+    audiences: dict[tuple[int, str], AudienceSum] = field(default_factory=dict)
+    """(unit, cause)."""
+    hits: dict[tuple[int, int, int], HitSum] = field(default_factory=dict)
+    """(rule, unit, day)."""
 
 
-def fold(batch: Batch, report: Report, *, project_id: int, units: Mapping[int, KnownUnit], now: float) -> Fate:
-    """Add one report to the batch. What it says of units that are not its project's is not believed."""
+def fold(
+    batch: Batch,
+    report: Report,
+    *,
+    project_id: int,
+    units: Mapping[int, KnownUnit],
+    now: float,
+    rules: Mapping[int, int] | None = None,
+) -> Fate:
+    """Add one report to the batch. What it says of units and rules that are not its project's is not believed.
+
+    `rules` are the rules that may be named, each with the id of its project.
+    """
     fate = Fate()
     windows = {(tally.unit, tally.window) for tally in report.tallies}
     for tally in report.tallies:
@@ -177,10 +202,11 @@ def fold(batch: Batch, report: Report, *, project_id: int, units: Mapping[int, K
         else:
             fate.committed += weight
             _add_tally(batch, tally, unit, now)
+            _add_hits(batch, tally, [rule for rule, owner in (rules or {}).items() if owner == project_id])
     for sample in report.samples:
         unit = units.get(sample.unit)
         if unit is not None and unit.project_id == project_id and sample.evidence_epoch <= unit.evidence_epoch:
-            _keep(batch, sample, now)
+            _keep(batch, sample, unit, now)
     for seen in report.observed:
         key = (project_id, seen.service, storable(f"{seen.method} {seen.template}"))
         batch.observed[key] = min(batch.observed.get(key, 0) + seen.count, MOST)
@@ -197,6 +223,7 @@ def believable(tally: Tally, unit: KnownUnit, now: float) -> bool:
         and max((tally.served_candidate, *(path.count for path in tally.paths))) <= received
         and all(_is_histogram(latency, received) for latency in (tally.legacy_latency, tally.candidate_latency))
         and all(_is_sketch(callers) for callers in (tally.subjects, tally.mismatching_subjects))
+        and joints.is_believable(tally)
     )
 
 
@@ -228,9 +255,9 @@ def floor(second: int, seconds: int) -> int:
     return second - second % seconds
 
 
-def cause_of(shape: str, kind: str) -> str:
+def cause_of(shape: str, kind: str, pattern: str = "") -> str:
     """What tells one mismatch group from another, short enough for an index."""
-    return digest(shape, kind)
+    return digest(shape, kind, pattern) if pattern else digest(shape, kind)
 
 
 def digest(*parts: str) -> str:
@@ -255,21 +282,47 @@ def _add_tally(batch: Batch, tally: Tally, unit: KnownUnit, now: float) -> None:
         traffic[1] += tally.served_candidate
         failed = tally.outcomes.get(Outcome.CANDIDATE_ERROR, 0)
         if failed:
-            _group(batch, tally.unit, *FAILED).add(failed, window=tally.window, epoch=tally.evidence_epoch)
+            group = _group(batch, tally.unit, unit, FAILED)
+            group.add(failed, window=tally.window, epoch=tally.evidence_epoch)
+    causes = []
     for path in tally.paths:
-        group = _group(batch, tally.unit, *place(path.shape, path.kind))
+        where = place(path.shape, path.kind, path.pattern)
+        group = _group(batch, tally.unit, unit, where)
         group.add(path.count, window=tally.window, epoch=tally.evidence_epoch)
+        group.whole += path.whole
+        causes.append(cause_of(*where))
+    _add_joints(batch, tally, causes)
 
 
-def _group(batch: Batch, unit: int, shape: str, kind: str) -> GroupSum:
-    key = (unit, cause_of(shape, kind))
+def _add_joints(batch: Batch, tally: Tally, causes: Sequence[str]) -> None:
+    """Note which of the tally's causes came together, and before whom."""
+    for each in tally.causes:
+        together = tuple(sorted({causes[at] for at in each.places}))
+        for cause in together:
+            batch.audiences.setdefault((tally.unit, cause), AudienceSum()).add(each)
+        if together and len(together) <= joints.MOST_PLACES:
+            joint = batch.joints.setdefault((tally.unit, digest(*together)), JointSum(together))
+            joint.count += each.count
+            joint.last = max(joint.last, tally.window)
+
+
+def _add_hits(batch: Batch, tally: Tally, known: Sequence[int]) -> None:
+    for hidden in tally.hidden:
+        if hidden.rule in known:
+            hit = batch.hits.setdefault((hidden.rule, tally.unit, floor(tally.window, DAY)), HitSum())
+            hit.count += hidden.count
+            hit.last = max(hit.last, tally.window)
+
+
+def _group(batch: Batch, unit_id: int, unit: KnownUnit, where: tuple[str, str, str]) -> GroupSum:
+    key = (unit_id, cause_of(*where))
     group = batch.groups.get(key)
     if group is None:
-        group = batch.groups[key] = GroupSum(shape, kind)
+        group = batch.groups[key] = GroupSum(unit.project_id, *where)
     return group
 
 
-def _keep(batch: Batch, sample: Sample, now: float) -> None:
+def _keep(batch: Batch, sample: Sample, unit: KnownUnit, now: float) -> None:
     """Keep a sample for the groups that it illustrates. One that illustrates nothing is shown to nobody."""
     places = places_of(sample)
     causes = tuple(sorted(cause_of(*each) for each in places))
@@ -279,9 +332,15 @@ def _keep(batch: Batch, sample: Sample, now: float) -> None:
         return
     at = min(max(sample.at, now - PAST_S), now)
     for each in places:
-        _group(batch, sample.unit, *each).see(int(at))
-    kept = Kept(sample.unit, alike(sample), at, sample.outcome, payload.decode(), causes)
+        _group(batch, sample.unit, unit, each).see(int(at))
+    subject = None if sample.subject is None else signed(sample.subject)
+    kept = Kept(sample.unit, alike(sample), at, sample.outcome, payload.decode(), causes, subject)
     batch.samples[kept.unit, kept.alike] = kept
+
+
+def signed(subject: int) -> int:
+    """A caller's hash as the database's signed number."""
+    return (subject & (2**64 - 1)) - (2**64 if subject & 2**63 else 0)
 
 
 def alike(sample: Sample) -> str:
@@ -291,13 +350,13 @@ def alike(sample: Sample) -> str:
     return digest(sample.outcome, sample.method, sample.path, statuses, str(sample.error), *findings)
 
 
-def places_of(sample: Sample) -> set[tuple[str, str]]:
-    """Shape and kind of the mismatch groups that a sample illustrates."""
+def places_of(sample: Sample) -> set[tuple[str, str, str]]:
+    """Shape, kind and pattern of the mismatch groups that a sample illustrates."""
     if sample.outcome is Outcome.CANDIDATE_ERROR:
         return {FAILED}
-    return {place(finding.shape, finding.kind) for finding in sample.findings}
+    return {place(finding.shape, finding.kind, finding.pattern) for finding in sample.findings}
 
 
-def place(shape: str, kind: str) -> tuple[str, str]:
-    """Shape and kind as a mismatch group stores them."""
-    return storable(shape), storable(kind)[:LONGEST_KIND]
+def place(shape: str, kind: str, pattern: str = "") -> tuple[str, str, str]:
+    """Shape, kind and pattern as a mismatch group stores them."""
+    return storable(shape), storable(kind)[:LONGEST_KIND], storable(pattern)[:LONGEST_KIND]

@@ -1,6 +1,6 @@
 """How long what was observed is kept. Days are kept for ever."""
 
-from datetime import datetime, timedelta
+from datetime import date, datetime, timedelta
 from typing import Final
 
 from django.db import connection
@@ -9,10 +9,14 @@ from migrator.observations.models import (
     Arrival,
     DeadLetter,
     GroupCount,
+    Joint,
     KeptSample,
     ReportSource,
     Resolution,
     Rollup,
+    RuleHit,
+    Scrutinised,
+    SelfCheck,
     Traffic,
 )
 
@@ -20,6 +24,9 @@ KEEP: Final = {Resolution.MINUTE: timedelta(days=2), Resolution.HOUR: timedelta(
 KEEP_SAMPLES: Final = timedelta(days=14)
 KEEP_SOURCES: Final = timedelta(days=9)
 """Longer than any window that is still accepted: a report of a forgotten run cannot be counted twice."""
+KEEP_HITS: Final = timedelta(days=400)
+"""Longer than a rule may hold."""
+KEEP_JOINTS: Final = timedelta(days=35)
 KEEP_DEAD_LETTERS: Final = timedelta(days=30)
 
 
@@ -30,13 +37,17 @@ def retain(*, now: datetime) -> int:
         for table in (Rollup, Traffic, Arrival):
             deleted += _delete(table._meta.db_table, "resolution = %s AND window_start < %s", resolution, now - age)
     deleted += _delete(GroupCount._meta.db_table, "window_start < %s", now - KEEP[Resolution.HOUR])
+    deleted += _delete(RuleHit._meta.db_table, "day < %s", (now - KEEP_HITS).date())
+    deleted += _delete(SelfCheck._meta.db_table, "window_start < %s", now - KEEP[Resolution.MINUTE])
+    deleted += _delete(Scrutinised._meta.db_table, "day < %s", (now - KEEP_HITS).date())
+    deleted += _delete(Joint._meta.db_table, "last_seen_at < %s", now - KEEP_JOINTS)
     deleted += KeptSample.objects.filter(at__lt=now - KEEP_SAMPLES).delete()[0]
     deleted += _delete(ReportSource._meta.db_table, "last_at < %s", now - KEEP_SOURCES)
     deleted += _delete(DeadLetter._meta.db_table, "at < %s", now - KEEP_DEAD_LETTERS)
     return deleted
 
 
-def _delete(table: str, condition: str, *values: int | datetime) -> int:
+def _delete(table: str, condition: str, *values: int | date) -> int:
     with connection.cursor() as cursor:
         cursor.execute(f"DELETE FROM {table} WHERE {condition}", values)  # noqa: S608 - our own names
         return int(cursor.rowcount)

@@ -21,9 +21,9 @@ from django.db import DataError, IntegrityError, transaction
 
 from migrator.core.wire import Report, WireError, decode_report
 from migrator.inventory.models import Kind, Project, Unit
-from migrator.observations import causes, ledger, stream, writing
+from migrator.observations import causes, clustering, company, ledger, noise, stream, writing
 from migrator.observations.folding import Batch, KnownUnit, fold
-from migrator.observations.models import DeadLetter, ReportSource, StreamPosition
+from migrator.observations.models import DeadLetter, ReportSource, Rule, StreamPosition
 from migrator.observations.stream import Entry
 
 log = structlog.get_logger()
@@ -46,7 +46,8 @@ def stream_client() -> "redis.Redis":
 def drain(*, now: datetime, patience_s: float, client: "redis.Redis | None" = None) -> int:
     """Fold what waits in all shards that nobody else is folding, until all are empty or patience ends.
 
-    Returns how many reports were folded. Raises redis.RedisError and OperationalError: nothing is lost then.
+    Then lay together what turns out to be one cause. Returns how many reports were folded. Raises
+    redis.RedisError and OperationalError: nothing is lost then.
     """
     client = client or stream_client()
     until = time.monotonic() + patience_s
@@ -57,7 +58,8 @@ def drain(*, now: datetime, patience_s: float, client: "redis.Redis | None" = No
         folded += done
         idle = 0 if done else idle + 1
         if idle >= len(shards) or time.monotonic() > until:
-            return folded
+            break
+    clustering.place_new()
     return folded
 
 
@@ -106,8 +108,9 @@ def _lock_position(shard: int) -> StreamPosition | None:
 def _count(reports: Sequence[Report], *, shard: int, now: datetime) -> None:
     projects = _projects(reports)
     sources = _lock_sources(reports, projects, now=now)
-    units = _known_units(reports)
+    units, rules = _known_units(reports), _known_rules(reports)
     batch = Batch()
+    found = noise.Findings()
     arrived: dict[int, list[int]] = {}
     for report in reports:
         project_id = projects[report.project]
@@ -115,12 +118,14 @@ def _count(reports: Sequence[Report], *, shard: int, now: datetime) -> None:
         source.kind, source.last_at = report.kind, now
         if not ledger.admit(source, report.seq):
             continue
-        fate = fold(batch, report, project_id=project_id, units=units, now=now.timestamp())
+        fate = fold(batch, report, project_id=project_id, units=units, now=now.timestamp(), rules=rules)
+        found.add(report, project_id=project_id, units=units, now=now.timestamp())
         ledger.settle(source, fate)
         sent, dropped, passed = ledger.progress(source, report)
         arrival = (sent, dropped, fate.committed, fate.stray, fate.refused, passed)
         arrived[project_id] = [a + b for a, b in zip(arrived.get(project_id, [0] * 6), arrival, strict=True)]
     _write(batch, arrived, shard=shard, now=now)
+    found.write()
     ReportSource.objects.bulk_update(sources.values(), _SOURCE_COLUMNS, batch_size=500)
 
 
@@ -138,6 +143,11 @@ def _write(batch: Batch, arrived: Mapping[int, Sequence[int]], *, shard: int, no
         writing.write_traffic(batch, shard=shard)
     # Rows that shards share come last, and always in this order: no two workers wait for each other.
     groups = causes.write_groups(batch)
+    if batch.joints:
+        company.write_joints(batch, groups=groups)
+        company.write_audiences(batch, groups=groups, shard=shard)
+    if batch.hits:
+        company.write_hits(batch)
     if batch.samples:
         causes.write_samples(batch, groups=groups)
     if batch.observed:
@@ -188,6 +198,14 @@ def _known_units(reports: Sequence[Report]) -> dict[int, KnownUnit]:
             "pk", "project_id", "evidence_epoch", "kind", "parent_id"
         )
     }
+
+
+def _known_rules(reports: Sequence[Report]) -> dict[int, int]:
+    """The rules that are named, each with its project."""
+    named = {hidden.rule for report in reports for tally in report.tallies for hidden in tally.hidden}
+    if not named:
+        return {}
+    return dict(Rule.objects.filter(pk__in=[pk for pk in named if pk <= GREATEST_ID]).values_list("pk", "project_id"))
 
 
 def _bury(entry: Entry, *, shard: int, error: Exception, now: datetime) -> None:

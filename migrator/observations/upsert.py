@@ -7,6 +7,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from django.db import connection
 from psycopg import sql
 
@@ -49,6 +50,11 @@ def upsert(target: Target, rows: Iterable[tuple[Any, ...]]) -> None:
             for row in ordered:
                 copy.write_row(row)
         cursor.execute(_insert(target, parts))
+
+
+def as_json(value: Any) -> str:
+    """A value as the text of a JSON column."""
+    return msgspec.json.encode(value).decode()
 
 
 _DRAFT = sql.SQL(

@@ -23,11 +23,14 @@ import msgspec
 import structlog
 
 from migrator.core.comparison import Answer, Comparison, compare
+from migrator.core.places import places
 from migrator.core.redaction import findings
 from migrator.core.routing import Decision, Route, decide, fallback
+from migrator.core.rulebook import Rulebook
+from migrator.core.rules import NO_RULES, Rules
 from migrator.core.stages import Operation, Stage
 from migrator.core.tally import Observation, subject_hash
-from migrator.core.wire import Outcome, Sample, Side, Version
+from migrator.core.wire import Outcome, RuleSpec, Sample, Side, Version
 from migrator.sdk.few import Few
 from migrator.sdk.follower import Follower
 from migrator.sdk.reporter import Reporter
@@ -85,6 +88,7 @@ class Client:
         self._room = threading.BoundedSemaphore(mirrors)
         self._threads = ThreadPoolExecutor(max_workers=mirrors, thread_name_prefix="migrator-mirror")
         self._few = Few()
+        self._book: tuple[tuple[RuleSpec, ...], Rulebook] = ((), Rulebook())
         self._follower: Follower | None = None
         self._reporter: Reporter | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -182,13 +186,30 @@ class Client:
             elif not _written(mirrored) or legacy.answer is None or candidate.answer is None:
                 outcome = Outcome.SKIPPED
             else:
-                comparison = compare(control=legacy.answer, candidate=candidate.answer, scrutiny=route.scrutiny)
+                comparison = compare(
+                    control=legacy.answer,
+                    candidate=candidate.answer,
+                    rules=self._rules(route),
+                    scrutiny=route.scrutiny,
+                )
                 outcome = comparison.outcome
             self._report(route, subject, outcome, served, mirrored, comparison)
         except Exception as error:
             log.error("mirror.fault", unit=route.unit.key, error=repr(error))
         finally:
             self._room.release()
+
+    def _rules(self, route: Route) -> Rules:
+        """The rules in force for a unit. Many threads may ask: each finds one table's rules whole."""
+        routes = self._follower.routes if self._follower is not None else None
+        if routes is None or not routes.rules:
+            return NO_RULES
+        known, book = self._book
+        if known is not routes.rules:
+            book = Rulebook(routes.rules)
+            self._book = (routes.rules, book)
+        fields = (child.unit.id for child in routes.fields.get(route.unit.id, ()))
+        return book.rules(unit=route.unit.id, fields=fields, service=route.unit.service, now=time.time())
 
     def _report(
         self,
@@ -214,7 +235,8 @@ class Client:
                 legacy_ms=times.get(Side.LEGACY),
                 candidate_ms=times.get(Side.CANDIDATE),
                 subject=None if subject is None else subject_hash(subject),
-                shapes=() if comparison is None else comparison.shapes,
+                shapes=() if comparison is None else places(comparison),
+                hidden=() if comparison is None else comparison.ruled,
             )
         )
         if outcome in (Outcome.MISMATCH, Outcome.CANDIDATE_ERROR):

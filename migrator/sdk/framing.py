@@ -126,12 +126,9 @@ def parse_response(data: bytes, *, method: bytes) -> tuple[ResponseHead, int] | 
     if parts is None:
         return None
     line, fields, notable, length = parts
-    match = _STATUS_LINE.fullmatch(line)
-    if match is None:
-        raise MalformedError("The status line is malformed")
-    status = int(match[2])
+    status, minor = _status(line)
     framing = _response_framing(notable, status, method)
-    alive = framing != UNTIL_CLOSE and _keeps_alive(notable, int(match[1]))
+    alive = framing != UNTIL_CLOSE and _keeps_alive(notable, minor)
     return ResponseHead(line, status, fields, notable, framing, alive), length
 
 
@@ -148,6 +145,14 @@ def _tokens(value: bytes) -> frozenset[bytes]:
     return frozenset(token.strip().lower() for token in value.split(b","))
 
 
+@lru_cache(maxsize=256)
+def _status(line: bytes) -> tuple[int, int]:
+    match = _STATUS_LINE.fullmatch(line)
+    if match is None:
+        raise MalformedError("The status line is malformed")
+    return int(match[2]), int(match[1])
+
+
 def _head(data: bytes) -> tuple[bytes, Fields, dict[bytes, list[bytes]], int] | None:
     end = data.find(b"\r\n\r\n", 0, MAX_HEAD_BYTES)
     if end < 0:
@@ -156,20 +161,25 @@ def _head(data: bytes) -> tuple[bytes, Fields, dict[bytes, list[bytes]], int] | 
     start = data.find(b"\r\n", 0, end + 2)
     if _FIELDS.fullmatch(data, start + 2, end + 2) is None:
         raise MalformedError("A header line is malformed")
-    fields: Fields = []
+    block = data[start + 2 : end]
+    # Hot: three heads for each request. What is rare is looked for once in all lines, not in each.
+    fields = [(line[: line.index(b":")].lower(), line) for line in block.split(b"\r\n")] if block else []
     notable: dict[bytes, list[bytes]] = {}
-    if start < end:
-        for line in data[start + 2 : end].split(b"\r\n"):
-            name = line[: line.index(b":")].lower()
-            fields.append((name, line))
-            if name in NOTABLE:
-                notable.setdefault(name, []).append(line[len(name) + 1 :].strip(b" \t"))
-            elif b"_" in name and (dashed := name.replace(b"_", b"-")) in OVERRIDES:
-                # Servers that hand headers on as variables make no difference between the two.
-                notable.setdefault(dashed, []).append(line)
+    for name, line in fields:
+        if name in NOTABLE:
+            notable.setdefault(name, []).append(line[len(name) + 1 :].strip(b" \t"))
+    if b"_" in block:
+        _note_disguised(fields, notable)
     if len(fields) > MAX_FIELDS:
         raise MalformedError("Too many header lines", status=431)
     return data[:start], fields, notable, end + 4
+
+
+def _note_disguised(fields: Fields, notable: dict[bytes, list[bytes]]) -> None:
+    """Note method overrides spelled with `_`: servers that hand headers on as variables make no difference."""
+    for name, line in fields:
+        if b"_" in name and (dashed := name.replace(b"_", b"-")) in OVERRIDES:
+            notable.setdefault(dashed, []).append(line)
 
 
 def _refuse_early(data: bytes) -> None:

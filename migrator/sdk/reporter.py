@@ -13,9 +13,9 @@ from typing import Final
 
 import structlog
 
-from migrator.core.tally import Folder, Observation
+from migrator.core.tally import NAME_LENGTH, Folder, Observation
 from migrator.core.templating import infer_template
-from migrator.core.wire import Observed, Report, Sample, Tally, Version, encode
+from migrator.core.wire import CauseCount, Observed, Report, Sample, Side, Tally, UnitRoute, Version, encode
 from migrator.sdk.spool import Spool
 from migrator.sdk.transport import Backoff, ControlPlane, ControlPlaneError, ReportRefusedError, rest
 
@@ -73,6 +73,7 @@ class Reporter:
         self._folded = 0
         """How many observations the folder holds."""
         self._last_report = 0.0
+        self._flushing: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._work = asyncio.Event()
         self._backoff = Backoff()
@@ -92,6 +93,10 @@ class Reporter:
         else:
             self.dropped += 1
             self.sent += 1
+
+    def disagree(self, unit: UnitRoute, *, at: float, side: Side, shapes: Iterable[tuple[str, str]]) -> None:
+        """Count that one side of a unit was asked twice, and where it disagreed with itself."""
+        self._folder.disagree(unit=unit.id, evidence_epoch=unit.evidence_epoch, at=at, side=side, shapes=shapes)
 
     def keep(self, sample: Sample) -> None:
         """Add an example to the next report."""
@@ -120,7 +125,16 @@ class Reporter:
             together.create_task(self._fold_for_ever())
 
     async def flush(self, *, heartbeat: bool = False) -> None:
-        """Spool what was seen since the last time; nothing where there is none, unless as a `heartbeat`."""
+        """Spool what was seen since the last time; nothing where there is none, unless as a `heartbeat`.
+
+        Goes on to its end though its caller is cancelled: what was taken to be spooled is nowhere else.
+        """
+        self._flushing = asyncio.create_task(self._flush(heartbeat=heartbeat, after=self._flushing))
+        await asyncio.shield(self._flushing)
+
+    async def _flush(self, *, heartbeat: bool, after: asyncio.Task[None] | None) -> None:
+        if after is not None:
+            await asyncio.wait([after])
         for _ in range(len(self._intake)):
             self.observe(self._intake.popleft())
         tallies, observations = self._folder.take(), self._folded
@@ -250,4 +264,11 @@ def _weight(tally: Tally) -> int:
     """About how many bytes of JSON a tally takes, on the safe side."""
     numbers = len(tally.subjects) + len(tally.mismatching_subjects)
     buckets = len(tally.legacy_latency) + len(tally.candidate_latency)
-    return 500 + 21 * numbers + 16 * buckets + sum(60 + 2 * len(path.shape) for path in tally.paths)
+    paths = sum(80 + 2 * (len(path.shape) + len(path.pattern)) for path in tally.paths)
+    causes = sum(_weight_of_cause(cause) for cause in tally.causes)
+    return 500 + 21 * numbers + 16 * buckets + paths + causes + 40 * len(tally.hidden)
+
+
+def _weight_of_cause(cause: CauseCount) -> int:
+    names = len(cause.callers) + len(cause.legacy_builds) + len(cause.candidate_builds)
+    return 120 + 4 * len(cause.places) + 21 * len(cause.subjects) + (30 + 6 * NAME_LENGTH) * names

@@ -254,6 +254,12 @@ class Address:
     prefix: bytes = b""
     """Put before every request's path."""
 
+    @property
+    def authority(self) -> bytes:
+        """The Host header of requests that were not made for another one."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"{host}:{self.port}".encode() if self.port else host.encode()
+
 
 def parse_address(url: str) -> Address:
     """`http://host:port/prefix`, `https://…` or `unix:/path/to/socket` as an Address. Raises ValueError."""
@@ -273,6 +279,8 @@ class Upstream:
     def __init__(self, url: str, *, idle_limit: int = IDLE_LIMIT) -> None:
         self.url = url
         self.address = parse_address(url)
+        self.prefix = self.address.prefix
+        self.authority = self.address.authority
         self.now = asyncio.get_running_loop().time
         self._loop = asyncio.get_running_loop()
         self._idle: deque[Link] = deque()
@@ -281,16 +289,6 @@ class Upstream:
         self._connecting: set[asyncio.Task[None]] = set()
         self._tls = ssl.create_default_context() if self.address.tls else None
         self._sweeping = False
-
-    @property
-    def prefix(self) -> bytes:
-        return self.address.prefix
-
-    @property
-    def authority(self) -> bytes:
-        """The Host header of requests that were not made for another one."""
-        host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
-        return f"{host}:{self.address.port}".encode() if self.address.port else host.encode()
 
     def kept(self, *, repeatable: bool) -> Link | None:
         """A kept connection, the one used last; None where a new one is needed (see `connect`)."""

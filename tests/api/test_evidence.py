@@ -47,7 +47,7 @@ def observe(unit: Unit, *, match: int, mismatch: int = 0, at: datetime = NOW) ->
 def differ(unit: Unit, path: str, count: int) -> MismatchGroup:
     """A mismatch group with one sample."""
     group = MismatchGroup.objects.create(
-        unit=unit, cause=path, shape=path, kind="value", total=count, count=count,
+        project=unit.project, raised_at=NOW, unit=unit, cause=path, shape=path, kind="value", total=count, count=count,
         evidence_epoch=unit.evidence_epoch, first_seen_at=NOW, last_seen_at=NOW,
     )  # fmt: skip
     sample = Sample(

@@ -18,13 +18,30 @@ NAMES = [
     "slug", "name", "legacy_name", "candidate_name", "deadline", "manners", "policy", "legacy_url", "candidate_url",
     "mirror_timeout_ms", "mirror_concurrency", "legacy_deployed", "service", "side", "build", "key", "kind",
     "operation", "parent", "team", "sister", "cohort", "description", "stage", "candidate_percent", "mirror_percent",
-    "version", "reason", "override", "units",
+    "version", "reason", "override", "units", "unit", "path", "absolute", "form", "pattern", "expires_at", "days",
+    "as", "note", "rule", "status", "assignee",
 ]  # fmt: skip
 QUERIES = [
     "search", "kind", "stage", "operation", "service", "team", "parent", "gone", "unit", "actor", "direction", "since",
+    "status", "assignee", "settled_as", "present", "format", "rule", "ended",
     "until", "by", "days", "phase", "from", "to", "step", "metric", "cursor", "page_size",
 ]  # fmt: skip
-USUAL = ["endpoint", "field", "shadow", "canary", "main", "x", "GET /a", "http://h", "2027-01-01", "", "candidate"]
+USUAL = [
+    "endpoint",
+    "field",
+    "shadow",
+    "canary",
+    "main",
+    "x",
+    "GET /a",
+    "http://h",
+    "2027-01-01",
+    "",
+    "candidate",
+    "$.a",
+    "ignore",
+    "normalise",
+]
 scalars = (
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(max_size=20) | st.sampled_from([*USUAL, 0, 1, 5])
 )
@@ -43,7 +60,14 @@ often = settings(
 
 
 def path_of(route: str, unit: Unit) -> str:
-    parts = {"slug": "shop", "unit": str(unit.pk), "service": str(unit.service.pk), "observed": "1"}
+    parts = {
+        "slug": "shop",
+        "unit": str(unit.pk),
+        "service": str(unit.service.pk),
+        "observed": "1",
+        "group": "1",
+        "rule": "1",
+    }
     return re.sub(r"<(\w+)>", lambda found: parts[found[1]], route)
 
 

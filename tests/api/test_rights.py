@@ -12,10 +12,13 @@ from django.urls import URLPattern
 from django.utils import timezone
 
 from migrator.access.models import Role
-from migrator.access.rights import ROLE_OF_SCOPE
+from migrator.access.rights import ROLE_OF_SCOPE, console
 from migrator.access.tokens import create_token
 from migrator.api.urls import v1
 from migrator.inventory.models import ObservedEndpoint, Project, Unit
+from migrator.observations.models import MismatchGroup
+from migrator.observations.ruling import create_rule
+from migrator.observations.specs import RuleDraft
 
 RANK = {Role.VIEWER: 0, Role.ON_CALL: 1, Role.ENGINEER: 2, Role.ADMIN: 3}
 
@@ -38,6 +41,18 @@ LEAST: dict[tuple[str, str], Role | None] = {
     ("POST", "projects/<slug>/units/"): Role.ENGINEER,
     ("POST", "projects/<slug>/rollback/"): Role.ON_CALL,
     ("GET", "projects/<slug>/flips/"): Role.VIEWER,
+    ("GET", "projects/<slug>/rules/"): Role.VIEWER,
+    ("POST", "projects/<slug>/rules/"): Role.ENGINEER,
+    ("POST", "projects/<slug>/rules/preview/"): Role.VIEWER,
+    ("GET", "rules/<rule>/"): Role.VIEWER,
+    ("DELETE", "rules/<rule>/"): Role.ENGINEER,
+    ("GET", "projects/<slug>/mismatches/"): Role.VIEWER,
+    ("GET", "projects/<slug>/mismatches/kindred/"): Role.VIEWER,
+    ("GET", "projects/<slug>/mismatches/export/"): Role.VIEWER,
+    ("GET", "groups/<group>/"): Role.VIEWER,
+    ("PATCH", "groups/<group>/"): Role.ENGINEER,
+    ("POST", "groups/<group>/settle/"): Role.ENGINEER,
+    ("GET", "groups/<group>/suggestions/"): Role.VIEWER,
     ("GET", "projects/<slug>/burndown/"): Role.VIEWER,
     ("GET", "projects/<slug>/data-planes/"): Role.VIEWER,
     ("GET", "projects/<slug>/observed/"): Role.VIEWER,
@@ -70,8 +85,8 @@ def routes(patterns: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def spelt(route: str) -> str:
-    owner = re.search(r"(services|observed|units)/<int:pk>", route)
-    name = {"services": "service", "observed": "observed", "units": "unit"}[owner[1]] if owner else ""
+    owner = re.search(r"(services|observed|units|rules|groups)/<int:pk>", route)
+    name = owner[1].removesuffix("s") if owner else ""
     return route.replace("<int:pk>", f"<{name}>").replace("<slug:slug>", "<slug>")
 
 
@@ -82,7 +97,19 @@ def addresses(unit: Unit) -> dict[str, str]:
     offer = ObservedEndpoint.objects.create(
         project=unit.project, service=unit.service, key="GET /seen", first_seen_at=now, last_seen_at=now
     )
-    return {"slug": "shop", "service": str(unit.service.pk), "unit": str(unit.pk), "observed": str(offer.pk)}
+    group = MismatchGroup.objects.create(
+        project=unit.project, unit=unit, cause="c", shape="$.a", kind="value", raised_at=now, first_seen_at=now,
+        last_seen_at=now,
+    )  # fmt: skip
+    rule = create_rule(
+        project=unit.project,
+        draft=RuleDraft(kind="ignore", path="$.b", unit=unit),
+        actor=console(name="test"),
+        reason="try",
+        now=now,
+    )
+    own = {"service": unit.service, "unit": unit, "observed": offer, "group": group, "rule": rule}
+    return {"slug": "shop"} | {name: str(row.pk) for name, row in own.items()}
 
 
 def call(client: Client, method: str, route: str, parts: dict[str, str], **options: Any) -> int:

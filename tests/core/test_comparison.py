@@ -176,7 +176,7 @@ def test_compare__status_and_chosen_headers__differ_by_name() -> None:
     control = Answer(status=200, headers=[(b"Location", b"/a"), (b"X-Other", b"1")])
     candidate = Answer(status=404, headers=[(b"location", b"/b"), (b"x-other", b"2"), (b"ETag", b"1")])
     comparison = compare(control=control, candidate=candidate, compared_headers=("location", "etag"))
-    assert found(comparison) == [("status", "status"), ("header:location", "header"), ("header:etag", "header")]
+    assert found(comparison) == [("status:2xx→4xx", "status"), ("header:location", "header"), ("header:etag", "header")]
     assert comparison.differences[2].control is ABSENT
 
 
@@ -197,12 +197,13 @@ def test_compare__repeated_headers__keep_their_order() -> None:
 def test_compare__status_only__leaves_bodies_alone() -> None:
     control, candidate = answer({"a": 1}), Answer(status=500, body=b"oops")
     comparison = compare(control=control, candidate=candidate, scrutiny=Scrutiny.STATUS)
-    assert found(comparison) == [("status", "status")]
+    assert found(comparison) == [("status:2xx→5xx", "status")]
+    assert comparison.shapes == (("status", Kind.STATUS),)
 
 
 @pytest.mark.parametrize(
     ("control", "candidate"),
-    [(b"<html>a</html>", b"<html>b</html>"), (b"\x00\x01", b"\x00\x02"), (b'{"a":1}', b""), (b'{"a":1}', b'{"a":')],
+    [(b'{"a":1}', b"<html>b</html>"), (b"\x00\x01", b"\x00\x02"), (b'{"a":1}', b""), (b'{"a":1}', b'{"a":')],
 )
 def test_compare__bodies_that_are_not_both_json__differ_as_a_whole(control: bytes, candidate: bytes) -> None:
     difference = between(control, candidate).differences[0]

@@ -56,7 +56,7 @@ def test_compile_path__every_case_of_the_suite__is_read_as_it_says_or_refused() 
 
 
 @needs_suite
-@pytest.mark.parametrize("wanted", ["match(", "search(", "whole document"])
+@pytest.mark.parametrize("wanted", ["match(", "search(", "whole document", "all depths"])
 def test_compile_path__what_is_not_supported__is_refused_in_words(wanted: str) -> None:
     refusals = []
     for case in cases():

@@ -13,6 +13,8 @@ from migrator.core.redaction import findings, permits, redact_path, token
 from migrator.core.wire import Finding, encode
 
 SECRET = "jane.doe@example.com"
+KEY = "user-12345678"
+"""Data rather than a name, and no secret."""
 
 
 def shown(control: Any, candidate: Any, *allowed: str) -> tuple[Finding, ...]:
@@ -96,17 +98,17 @@ def test_findings__secret_inside_an_object__is_not_shown_by_a_narrower_right(all
 
 
 def test_findings__everything_under_a_path_allowed__shows_it() -> None:
-    finding = shown({"user": {"mail": SECRET}}, {"user": None}, "$.user..*")[0]
-    assert finding.control == f'{{"mail": "{SECRET}"}}'
+    finding = shown({"user": {"name": "Jane"}}, {"user": None}, "$.user..*")[0]
+    assert finding.control == '{"name": "Jane"}'
 
 
 def test_findings__key_that_is_data__is_shown_only_where_everything_under_it_is() -> None:
-    pair = ({"users": {SECRET: {"age": 1}}}, {"users": {SECRET: {"age": 2}}})
+    pair = ({"users": {KEY: {"age": 1}}}, {"users": {KEY: {"age": 2}}})
     narrow, wide = shown(*pair, "$.users[*].age")[0], shown(*pair, "$.users..*")[0]
     assert (narrow.control, wide.control) == ("1", "1")
     assert narrow.shape == wide.shape == "$.users[*].age"
-    assert narrow.path == f"$.users['{token(SECRET)}'].age"
-    assert wide.path == f"$.users['{SECRET}'].age"
+    assert narrow.path == f"$.users['{token(KEY)}'].age"
+    assert wide.path == f"$.users['{KEY}'].age"
 
 
 def test_findings__status_and_content_type__are_always_shown() -> None:
@@ -181,3 +183,73 @@ def test_redact_path__values__are_hidden_unless_allowed(
     target: bytes, template: str | None, allowed: tuple[str, ...], expected: str
 ) -> None:
     assert redact_path(target, template, allowed) == expected
+
+
+@pytest.mark.parametrize(
+    "secret", [SECRET, "4111 1111 1111 1111", "+49 170 1234567", "Bearer abcdefghijk", 4111111111111111]
+)
+def test_findings__secret_at_an_allowed_place__is_not_shown(secret: Any) -> None:
+    for allowed in ("$..*", "$.a"):
+        finding = shown({"a": secret}, {"a": 1}, allowed)[0]
+        assert finding.control == token(secret)
+    whole = shown({"a": {"deep": [secret], SECRET: 1}}, {"a": 1}, "$..*")[0]
+    assert (whole.control, whole.candidate) == ("object(2)", "1")
+
+
+def test_findings__secret_far_into_an_allowed_text__is_not_shown_in_part() -> None:
+    text = "x " * 990 + SECRET
+    assert shown({"a": text}, {"a": 1}, "$..*")[0].control == token(text)
+
+
+def test_findings__secret_as_a_name__is_not_shown() -> None:
+    for name in (SECRET, "DE89370400440532013000", "+49 170 12 34 56 7", "sk_live_abcdefghijkl"):
+        finding = shown({"by": {name: "Jane"}}, {"by": {name: "John"}}, "$..*")[0]
+        assert finding.shape == "$.by[*]"
+        assert name not in finding.path
+
+
+def header(name: str, control: str, candidate: str, *allowed: str) -> Finding:
+    left, right = (
+        Answer(status=200, headers=[(name.encode(), value.encode())], body=b"{}") for value in (control, candidate)
+    )
+    found = findings(compare(control=left, candidate=right, compared_headers=[name]), allowed)
+    return next(each for each in found if each.control != each.candidate)
+
+
+@pytest.mark.parametrize("name", ["authorization", "x-api-key", "x-auth-token", "www-authenticate"])
+def test_findings__header_that_opens_doors__is_never_shown(name: str) -> None:
+    finding = header(name, "open sesame", "closed", f"header:{name}")
+    assert (finding.control, finding.candidate) == (token("open sesame"), token("closed"))
+
+
+def test_findings__cookie__is_never_shown() -> None:
+    finding = header("set-cookie", "sid=sesame; Path=/", "sid=simsim; Path=/", "header:set-cookie", "$..*")
+    assert "sesame" not in str(finding)
+    assert "simsim" not in str(finding)
+
+
+def test_findings__address_in_a_header__is_shown_without_its_query() -> None:
+    finding = header("location", "/a/b?code=sesame#here", "/a/c?code=sesame", "header:location")
+    assert (finding.control, finding.candidate) == ('"/a/b?…"'.replace("…", "\\u2026"), '"/a/c?\\u2026"')
+
+
+@pytest.mark.parametrize(
+    ("target", "template", "shown"),
+    [
+        ("/users/7?page=2", "/users/{id}", "/users/7?page=2"),
+        ("/users/jane%40example.com?page=2", "/users/{id}", "/users/{id}?page=…"),
+        ("/users/7?mail=jane@example.com&page=2", "/users/{id}", "/users/{id}?mail=…&page=…"),
+        ("/pay/4111-1111-1111-1111", None, "/pay/{…}"),
+        ("/a?jane%40example.com", None, "/a?…"),
+    ],
+)
+def test_redact_path__secret_where_everything_is_allowed__is_hidden(
+    target: str, template: str | None, shown: str
+) -> None:
+    assert redact_path(target.encode(), template, ["$..*"]) == shown
+
+
+def test_redact_path__secret_in_an_allowed_parameter__is_hidden() -> None:
+    allowed = ["path:id", "query:q"]
+    assert redact_path(b"/u/ada?q=x", "/u/{id}", allowed) == "/u/ada?q=x"
+    assert redact_path(b"/u/a%40b.org?q=a%40b.org", "/u/{id}", allowed) == "/u/{id}?q=…"

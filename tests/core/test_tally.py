@@ -9,14 +9,17 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from migrator.core.tally import (
+    CAUSES_KEPT,
     GREATEST_MS,
     LEAST_MS,
+    NAMES_KEPT,
     OTHER_SHAPE,
     PATHS_KEPT,
     SKETCH_SIZE,
     FieldResult,
     Folder,
     Observation,
+    Place,
     bucket_of_greatest,
     estimate,
     latency_bucket,
@@ -182,3 +185,36 @@ def test_folder__tallies__travel() -> None:
     report = Report(project="p", source="s", boot="b", seq=1, tallies=tuple(folded(*observations).values()))
     assert decode_report(encode(report)) == report
     assert isinstance(msgspec.json.decode(encode(report)), dict)
+
+
+def test_folder__places_that_differ_together__are_counted_as_sets_with_who_met_them() -> None:
+    both = [Place("$.a", "type", "number → string", True), Place("$.b", "type", "number → string")]
+    tally = folded(
+        seen(Outcome.MISMATCH, subject="a", shapes=both, caller="ios", legacy_build="1", candidate_build="2"),
+        seen(Outcome.MISMATCH, subject="b", shapes=both, caller="ios"),
+        seen(Outcome.MISMATCH, subject="a", shapes=both[:1]),
+    )[1]
+    assert [(path.pattern, path.count, path.whole) for path in tally.paths] == [
+        ("number → string", 3, 3),
+        ("number → string", 2, 0),
+    ]
+    together, alone = tally.causes
+    assert (together.places, together.count, len(together.subjects)) == ((0, 1), 2, 2)
+    assert (together.callers, together.legacy_builds, together.candidate_builds) == ({"ios": 2}, {"1": 1}, {"2": 1})
+    assert (alone.places, alone.count, alone.callers) == ((0,), 1, {})
+
+
+def test_folder__more_sets_and_names_than_are_kept__stay_bounded_and_paths_exact() -> None:
+    many = [
+        seen(Outcome.MISMATCH, shapes=[("$.x", "value"), (f"$.a{n % 150}", "value")], caller=f"c{n}")
+        for n in range(300)
+    ]
+    tally = folded(*many, *[seen(Outcome.MISMATCH, shapes=[("$.x", "value")], caller=f"d{n}") for n in range(50)])[1]
+    assert len(tally.causes) == CAUSES_KEPT
+    assert tally.paths[0].count == 350
+    assert all(len(cause.callers) <= NAMES_KEPT + 1 for cause in tally.causes)
+
+
+def test_folder__rules_that_hid_something__count_pairs() -> None:
+    tally = folded(seen(hidden=[7, 9]), seen(hidden=[7]), seen())[1]
+    assert {(hidden.rule, hidden.count) for hidden in tally.hidden} == {(7, 2), (9, 1)}

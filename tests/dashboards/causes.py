@@ -4,15 +4,20 @@ from collections.abc import Sequence
 from datetime import datetime
 from itertools import count
 
+from django.test import Client
 from django.utils import timezone
 
-from migrator.core.wire import CauseCount, Finding, Outcome, PathCount, Report, Sample, Side, Tally, encode
-from migrator.inventory.models import Unit
+from migrator.access.rights import console
+from migrator.core.wire import CauseCount, Finding, Outcome, PathCount, Report, RuleKind, Sample, Side, Tally, encode
+from migrator.inventory.models import Project, Unit
 from migrator.observations.clustering import place_new
-from migrator.observations.models import MismatchGroup
+from migrator.observations.models import MismatchGroup, Rule
+from migrator.observations.ruling import create_rule
 from migrator.observations.services import fold_batch
+from migrator.observations.specs import RuleDraft
 from migrator.observations.stream import Entry
 
+PRICE = ("$.price", "type", "number → string")
 _seq = count(1)
 
 
@@ -52,3 +57,14 @@ def differ(
     fold_batch(shard=0, entries=[Entry(f"{seq}-0", encode(report))], now=at)
     place_new()
     return MismatchGroup.objects.get(unit=unit, shape=places[0][0], kind=places[0][1], pattern=places[0][2])
+
+
+def add_rule(project: Project, unit: Unit | None, path: str) -> Rule:
+    draft = RuleDraft(kind=RuleKind.IGNORE, path=path, unit=unit)
+    return create_rule(project=project, draft=draft, actor=console(name="setup"), reason="known", now=timezone.now())
+
+
+def html(client: Client, address: str) -> str:
+    answer = client.get(address)
+    assert answer.status_code == 200
+    return str(answer.content.decode())

@@ -11,8 +11,7 @@ from django.utils import timezone
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Unit
 from migrator.observations.models import GroupStatus, MismatchGroup, Rule
-from tests.dashboards.causes import differ
-from tests.dashboards.test_mismatches import add_rule
+from tests.dashboards.causes import add_rule, differ
 from tests.dashboards.test_stories import PHONE, visit  # noqa: F401 - a fixture
 
 AddUnit = Callable[..., Unit]

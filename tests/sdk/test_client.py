@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from subprocess import run
 from typing import Any
@@ -33,11 +33,11 @@ def make_client() -> Iterator[Callable[..., Client]]:
         client.close()
 
 
-def shop(*units: dict[str, Any]) -> Plane:
+def shop(*units: dict[str, Any], rules: Sequence[dict[str, Any]] = ()) -> Plane:
     plane = Plane()
     rows = [{"id": at, "service": "main", **unit} for at, unit in enumerate(units, 1)]
     service = {"name": "main", "legacy_url": "http://127.0.0.1:1", "candidate_url": "http://127.0.0.1:2"}
-    plane.publish({"project": "shop", "version": {"number": 1}, "services": [service], "units": rows})
+    plane.publish({"project": "shop", "version": {"number": 1}, "services": [service], "units": rows, "rules": rules})
     return plane
 
 
@@ -59,6 +59,19 @@ def test_run__side_by_side__gives_legacys_value_and_reports_the_difference(make_
     eventually(lambda: plane.outcomes() == {"mismatch": 1, "match": 1})
     (sample,) = eventually(plane.samples)
     assert [finding["shape"] for finding in sample["findings"]] == ["$.n"]
+
+
+def test_run__with_a_rule_about_what_differs__compares_by_it(
+    make_client: Callable[..., Client],
+) -> None:
+    plane = shop(
+        {"key": "GET /a", "stage": "side_by_side", "mirror": 10_000},
+        rules=[{"id": 7, "kind": "ignore", "path": "$.n"}],
+    )
+    client = ready(make_client(plane))
+    client.run("GET /a", legacy=lambda: {"n": 1, "m": 1}, candidate=lambda: {"n": 2, "m": 1})
+    client.run("GET /a", legacy=lambda: {"n": 1, "m": 1}, candidate=lambda: {"n": 2, "m": 2})
+    eventually(lambda: plane.outcomes() == {"match": 1, "mismatch": 1})
 
 
 def test_run__with_a_hanging_or_failing_candidate__changes_nothing(make_client: Callable[..., Client]) -> None:

@@ -80,6 +80,7 @@ class FindingSerializer(serializers.Serializer[Any]):
     kind = serializers.CharField()
     control = serializers.CharField(allow_null=True)
     candidate = serializers.CharField(allow_null=True)
+    pattern = serializers.CharField()
 
 
 class SampleSerializer(serializers.Serializer[Any]):
@@ -100,6 +101,9 @@ class SampleSerializer(serializers.Serializer[Any]):
     error = serializers.CharField(allow_null=True)
     findings = FindingSerializer(many=True)
     truncated = serializers.BooleanField(help_text="More differences were found than a sample keeps.")
+    caller = serializers.CharField(allow_null=True, help_text="What the header says that the project names for it.")
+    legacy_build = serializers.CharField(allow_null=True)
+    candidate_build = serializers.CharField(allow_null=True)
 
 
 class MismatchGroupSerializer(serializers.Serializer[Any]):
@@ -114,6 +118,11 @@ class MismatchGroupSerializer(serializers.Serializer[Any]):
     first_seen = serializers.DateTimeField()
     last_seen = serializers.DateTimeField()
     status = serializers.CharField()
+    pattern = serializers.CharField(help_text="What happened to the value: `number → string`.")
+    sentence = serializers.CharField(help_text="What differs, and how.")
+    paths = serializers.ListField(
+        child=serializers.CharField(), help_text="All places of this cause; `path` is the first of them."
+    )
     samples = SampleSerializer(many=True)
 
 
@@ -125,10 +134,13 @@ class MismatchesSerializer(serializers.Serializer[Any]):
     results = MismatchGroupSerializer(many=True)
 
 
+_GROUP_NAMES = ("id", "path", "kind", "count", "total", "share", "status", "pattern", "sentence", "paths")
+
+
 def group_json(group: GroupFigures) -> Json:
     """A mismatch group as MismatchGroupSerializer describes it."""
     samples = [asdict(kept.sample) | {"id": kept.id, "at": kept.at} for kept in group.samples]
-    named = {name: getattr(group, name) for name in ("id", "path", "kind", "count", "total", "share", "status")}
+    named = {name: getattr(group, name) for name in _GROUP_NAMES}
     return named | {"first_seen": group.first_seen_at, "last_seen": group.last_seen_at, "samples": samples}
 
 

@@ -1,5 +1,6 @@
 """What a Content-Type claims: the type, its parameters, and the format that goes with it."""
 
+import codecs
 import re
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -38,19 +39,13 @@ class MediaType:
     """`text/html`, in lower case; empty where nothing is claimed."""
     parameters: dict[str, str] = field(default_factory=dict)
     """By lower-case name; quotes taken off, letters' case kept."""
+    format: Format | None = None
+    """The format that the name stands for. None for JSON, for text, and for what is not known."""
 
     @property
     def charset(self) -> str | None:
-        return self.parameters.get("charset", "").strip().lower() or None
-
-    @property
-    def format(self) -> Format | None:
-        """The format that the name stands for. None for JSON, for text, and for what is not known."""
-        if self.name in _FORMATS:
-            return _FORMATS[self.name]
-        if self.name.startswith("multipart/"):
-            return Format.MULTIPART
-        return Format.XML if self.name.endswith("+xml") else None
+        """The charset that is claimed, where it is one that bodies are written in."""
+        return _charset(self.parameters.get("charset", ""))
 
     @property
     def is_json(self) -> bool:
@@ -64,9 +59,29 @@ def media_type(value: str) -> MediaType:
     parameters: dict[str, str] = {}
     for name, quoted, bare in _PARAMETER.findall(value):
         parameters.setdefault(name.lower(), _ESCAPED.sub(r"\1", quoted) if quoted else bare.strip())
-    return MediaType(value.partition(";")[0].strip().lower(), parameters)
+    name = value.partition(";")[0].strip().lower()
+    return MediaType(name, parameters, _format(name))
 
 
+@lru_cache(maxsize=256)
+def _charset(claim: str) -> str | None:
+    try:
+        name = codecs.lookup(claim.strip()).name if claim else None
+    except (LookupError, ValueError):
+        return None
+    return None if name in _NO_CHARSETS else name
+
+
+def _format(name: str) -> Format | None:
+    if name in _FORMATS:
+        return _FORMATS[name]
+    if name.startswith("multipart/"):
+        return Format.MULTIPART
+    return Format.XML if name.endswith("+xml") else None
+
+
+_NO_CHARSETS: Final = frozenset(("idna", "punycode", "undefined", "unicode_escape", "raw-unicode-escape"))
+"""Codecs for other ends, some of which take very long with a large text."""
 _LINES: Final = ("x-ndjson", "ndjson", "jsonl", "x-jsonl", "jsonlines", "x-jsonlines", "json-seq", "stream+json")
 _FORMATS: Final = {
     **{f"application/{name}": Format.LINES for name in _LINES},

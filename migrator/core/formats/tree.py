@@ -42,10 +42,16 @@ class _Element:
 class Tree:
     """Takes what a parser finds, element by element. Memory is bounded by NODES; depth by nothing else."""
 
-    def __init__(self, *, normalised: Callable[[str], str], alone: frozenset[str] = frozenset()) -> None:
-        """`normalised` takes out of a text what its white space does not mean, `alone` are names that come once."""
+    def __init__(
+        self, *, normalised: Callable[[str], str], alone: frozenset[str] = frozenset(), one_root: bool = False
+    ) -> None:
+        """`normalised` takes out of a text what its white space does not mean.
+
+        `alone` are names that come once; with `one_root` the outermost element stands for itself too.
+        """
         self._normalised = normalised
         self._alone = alone
+        self._one_root = one_root
         self._open = [_Element("", "", keeps=False)]
         self._names: Counter[str] = Counter()
         self._nodes = 0
@@ -117,7 +123,8 @@ class Tree:
     def _place(self, parent: dict[str, Any], name: str, value: dict[str, Any]) -> None:
         before = parent.get(name)
         if before is None:
-            parent[name] = value if name in self._alone else [value]
+            once = name in self._alone or (self._one_root and len(self._open) == 1)
+            parent[name] = value if once else [value]
         elif isinstance(before, list):
             before.append(value)
         else:
@@ -129,7 +136,7 @@ class Tree:
             raise TooLarge
 
 
-def only_order(control: Any, candidate: Any) -> bool:
+def same_children(control: Any, candidate: Any) -> bool:
     """Whether two values of `#order` name the same children. Where they do not, those are noted themselves."""
     if not isinstance(control, str) or not isinstance(candidate, str):
         return False

@@ -44,7 +44,7 @@ class _Reader:
     """One run of expat."""
 
     def __init__(self, charset: str | None) -> None:
-        self._tree: Tree | None = None
+        self._tree = Tree(normalised=lambda text: text.strip(" \t\r\n"), one_root=True)
         self._parser = parser = expat.ParserCreate(charset, " ")
         parser.buffer_text = True
         parser.StartElementHandler = self._start
@@ -57,40 +57,25 @@ class _Reader:
         for at in range(0, len(data), CHUNK):
             self._parser.Parse(data[at : at + CHUNK], False)
         self._parser.Parse(b"", True)
-        return self._tree.finish() if self._tree is not None else {}
+        return self._tree.finish()
 
     def _start(self, written: str, attributes: dict[str, str]) -> None:
         namespace, _, name = written.rpartition(" ")
-        if self._tree is None:
-            self._tree = _RootAlone(normalised=lambda text: text.strip(" \t\r\n"), alone=frozenset((name,)))
         named = {_attribute(written): value for written, value in attributes.items()}
-        space = named.get("xml:space")
-        self._tree.open(name, named, namespace=namespace, keeps=space == "preserve")
+        self._tree.open(name, named, namespace=namespace, keeps=named.get("xml:space") == "preserve")
 
     def _end(self, written: str) -> None:
-        if self._tree is not None:
-            self._tree.close()
+        self._tree.close()
 
     def _text(self, text: str) -> None:
-        if self._tree is not None:
-            self._tree.text(text)
+        self._tree.text(text)
 
     def _skipped(self, name: str, is_parameter: bool) -> None:
-        if self._tree is not None and not is_parameter:
+        if not is_parameter:
             self._tree.text(f"&{name};")
 
     def _declared(self, *declaration: object) -> None:
         raise _Refused
-
-
-class _RootAlone(Tree):
-    """A tree in which only the outermost element comes once, whatever others of its name there are."""
-
-    def _place(self, parent: dict[str, Any], name: str, value: dict[str, Any]) -> None:
-        if len(self._open) == 1:
-            parent[name] = value
-        else:
-            parent.setdefault(name, []).append(value)
 
 
 def _attribute(written: str) -> str:

@@ -1,29 +1,52 @@
-"""Which units are worth a look, out of a hundred thousand, from their standings alone."""
+"""Which units are worth a look, out of a hundred thousand, from their standings alone.
+
+Units come as families, an endpoint with its fields: whoever looks at one of them looks at all of them.
+"""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import datetime
+from functools import reduce
+from operator import add
 
+from django.contrib.postgres.aggregates import ArrayAgg
 from django.db.models import F, Min, Q, QuerySet, Sum
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce
 
 from migrator.core.stages import ALL, Stage
 from migrator.core.wire import BAD_OUTCOMES, PAIR_OUTCOMES
 from migrator.inventory.models import Project
 from migrator.observations.models import MismatchGroup, Standing
 
-
-def most_harmed(*, project: Project, limit: int = 50) -> list[int]:
-    """Ids of units whose callers meet the candidate and whose pairs differed, the most differing first."""
-    bad = [str(outcome) for outcome in BAD_OUTCOMES]
-    differed = Q(*[(f"{column}__gt", 0) for column in bad], _connector=Q.OR)
-    rows = _present(project).filter(differed, unit__candidate_bp__gt=0)
-    return _ranked(rows, bad, limit)
+CLEAN_PAIRS_PER_BAD_ONE = 10
+"""What one bad pair costs in the order of the proven; where a tenth differs nothing is. The verdict is the gate's."""
 
 
-def most_proven(*, project: Project, limit: int = 50) -> list[int]:
-    """Ids of units that could be moved forward, those with the most pairs and none of them bad first."""
-    pairs = [str(outcome) for outcome in PAIR_OUTCOMES]
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Family:
+    """Units of one endpoint that were found, the endpoint itself first if it is among them."""
+
+    endpoint_id: int
+    """The unit's own id where it belongs to no endpoint."""
+    unit_ids: tuple[int, ...]
+
+
+def most_harmed(*, project: Project, limit: int = 50) -> list[Family]:
+    """Families whose callers meet the candidate and whose pairs differed, the most differing first."""
+    return _ranked(_differing(project).filter(unit__candidate_bp__gt=0), _sum(BAD_OUTCOMES), limit)
+
+
+def most_differing(*, project: Project, limit: int = 50) -> list[Family]:
+    """The same where legacy still answers everyone: nobody is harmed, and nothing may move forward."""
+    return _ranked(_differing(project).filter(unit__candidate_bp=0), _sum(BAD_OUTCOMES), limit)
+
+
+def most_proven(*, project: Project, limit: int = 50) -> list[Family]:
+    """Families that could be moved forward, those with the most pairs and the fewest bad ones first."""
     waiting = Q(unit__stage=Stage.SIDE_BY_SIDE) | Q(unit__stage=Stage.CANARY, unit__candidate_bp__lt=ALL)
-    return _ranked(_present(project).filter(waiting, last_at__isnull=False), pairs, limit)
+    weight = _sum(PAIR_OUTCOMES) - CLEAN_PAIRS_PER_BAD_ONE * _sum(BAD_OUTCOMES)
+    return _ranked(_present(project).filter(waiting, last_at__isnull=False), weight, limit)
 
 
 def wrong_since(*, unit_ids: Sequence[int]) -> dict[int, datetime]:
@@ -40,8 +63,23 @@ def _present(project: Project) -> QuerySet[Standing]:
     ).exclude(unit__stage=Stage.REMOVED)
 
 
-def _ranked(rows: QuerySet[Standing], columns: Sequence[str], limit: int) -> list[int]:
-    """Unit ids by the sum of some counters, greatest first."""
-    weight = sum((F(column) for column in columns[1:]), F(columns[0]))
-    summed = rows.values_list("unit_id").annotate(weight=Sum(weight))
-    return [unit_id for unit_id, _ in summed.order_by("-weight", "unit_id")[:limit]]
+def _differing(project: Project) -> QuerySet[Standing]:
+    bad = Q(*[(f"{outcome}__gt", 0) for outcome in BAD_OUTCOMES], _connector=Q.OR)
+    return _present(project).filter(bad)
+
+
+def _sum(outcomes: Sequence[str]) -> Combinable:
+    return reduce(add, (F(str(outcome)) for outcome in outcomes))
+
+
+def _ranked(rows: QuerySet[Standing], weight: Combinable, limit: int) -> list[Family]:
+    """Families by the sum of some counters, greatest first, as far as it is more than zero."""
+    summed = (
+        rows.annotate(endpoint=Coalesce("unit__parent_id", "unit_id"))
+        .values_list("endpoint")
+        .annotate(weight=Sum(weight), units=ArrayAgg("unit_id"))
+    )
+    return [
+        Family(endpoint_id=endpoint, unit_ids=tuple(sorted(set(units), key=lambda pk: (pk != endpoint, pk))))
+        for endpoint, _, units in summed.filter(weight__gt=0).order_by("-weight", "endpoint")[:limit]
+    ]
