@@ -4,7 +4,10 @@ import asyncio
 from http import HTTPStatus
 from typing import Any, Final, Protocol
 
+import structlog
+
 from migrator.gateway.exchange import NO_ADDRESS, Exchange
+from migrator.gateway.faults import told
 from migrator.gateway.headers import plain_answer
 from migrator.gateway.judge import Judge
 from migrator.gateway.steering import Course, Steering
@@ -20,6 +23,7 @@ IDLE_SECONDS: Final = 180.0
 BLOCKED_SECONDS: Final = 300.0
 """Patience with a caller that does not read its answer."""
 LINGER_SECONDS: Final = 2.0
+log = structlog.get_logger()
 
 
 class Worker(Protocol):
@@ -200,6 +204,10 @@ class Caller(asyncio.Protocol):
                 data = self._next_request(data)
         except MalformedError as error:
             self._refuse(error.status, f"{error}.")
+            return
+        except Exception as error:  # a fault of ours must not leave a caller waiting
+            log.error("request.fault", error=told(error))
+            self._refuse(500, "This gateway failed to decide where the request belongs. It was not passed on.")
             return
         self._buffer = b"" if self.closing else data
         if len(self._buffer) > HELD_BYTES and self._exchange is not None:

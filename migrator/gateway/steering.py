@@ -23,6 +23,7 @@ from migrator.core.routing import (
 from migrator.core.stages import ALL, Operation, Stage
 from migrator.core.wire import Side, Upstreams
 from migrator.gateway.breaker import Breaker
+from migrator.gateway.faults import told
 from migrator.gateway.headers import upgrades
 from migrator.gateway.mirror import MirrorCall
 from migrator.gateway.subject import ReadSubject, subject_reader
@@ -114,7 +115,21 @@ class Steering:
         self.routes = routes
 
     def course(self, head: RequestHead) -> Course | None:
-        """What happens to a request. None where nobody knows legacy's address."""
+        """What happens to a request. None where nobody knows legacy's address.
+
+        A fault of ours in deciding costs no reader an answer: legacy gives it, as before there was a gateway.
+        A write is not passed on by guess, because it may be the candidate's by now: the fault is raised.
+        """
+        try:
+            return self._decided(head)
+        except Exception as error:
+            method = head.method.decode("ascii")
+            if method not in SAFE_METHODS:
+                raise
+            log.error("course.fault", error=told(error))
+            return self._passed(head, method, path_of(head.target), safe=False)
+
+    def _decided(self, head: RequestHead) -> Course | None:
         method, path = head.method.decode("ascii"), path_of(head.target)
         overridden = not OVERRIDES.isdisjoint(head.notable)
         routes = self.routes

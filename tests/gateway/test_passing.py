@@ -374,3 +374,15 @@ def test_upgrade__declined_by_legacy__is_an_ordinary_answer(passing: Rig) -> Non
     caller = passing.call()
     assert caller.get("/ws", "Connection: Upgrade", "Upgrade: websocket").status == 200
     assert caller.get("/next").status == 200
+
+
+def test_fault_in_deciding__is_legacys_to_answer_for_reads_and_refused_for_writes(
+    rig: Rig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rig.publish({"key": "GET /things", "stage": "side_by_side"}, {"key": "POST /things", "stage": "side_by_side"})
+    monkeypatch.setattr("migrator.gateway.steering.decide", None)
+    assert rig.get("/things").status == 200
+    refused = rig.get("/things", method="POST", body=b"{}")
+    assert refused.status == 500
+    assert b"not passed on" in refused.body
+    assert rig.legacy.count(b"POST") == rig.candidate.count(b"POST") == 0
