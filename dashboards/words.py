@@ -1,11 +1,13 @@
 """How numbers and times are written and read. Pure: no request, no clock (`now` is passed in)."""
 
 import re
+from collections.abc import Mapping
 from datetime import date, datetime, timedelta
 
 from django.utils import timezone
 
 from migrator.core.stages import percent
+from migrator.core.wire import Proof
 
 _PERCENT = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,2})0*)?")
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
@@ -91,3 +93,20 @@ def moment(at: datetime) -> str:
 def count(quantity: int, singular: str, plural: str = "") -> str:
     """`1 unit`, `2 units`."""
     return f"{number(quantity)} {singular if quantity == 1 else plural or singular + 's'}"
+
+
+PROOFS = {
+    Proof.CONFIRMED: "confirmed by reading both sides again",
+    Proof.KNOWN: "known from before",
+    Proof.UNCONFIRMED: "not read again",
+    Proof.SAME_VERSION: "of the same version",
+    Proof.MOVED: "gone when read again: the data had moved",
+    Proof.LAGGED: "gone when read again: only the candidate had changed",
+    Proof.OTHER_VERSION: "of different versions",
+}
+
+
+def looked_into(proofs: Mapping[Proof, int]) -> str:
+    """How mismatches were looked into: `Looked into: 9 confirmed …, 2 gone when read again: the data had moved.`"""
+    said = [f"{number(proofs[proof])} {meaning}" for proof, meaning in PROOFS.items() if proofs.get(proof)]
+    return f"Looked into: {'; '.join(said)}." if said else ""

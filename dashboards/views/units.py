@@ -28,6 +28,7 @@ from dashboards.views.standpoint import Subject, subject_of
 from migrator.core.gate import Word
 from migrator.core.stages import ALL, RUNGS, Direction, Scrutiny, Stage
 from migrator.inventory.queries import fields_of
+from migrator.observations.noise import proofs_of
 from migrator.observations.queries import NOTHING_SEEN, groups, standings
 from migrator.rollout.queries import Convergence, Entry, convergence, ledger
 
@@ -60,6 +61,7 @@ def page(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
         **controls(subject, wish, proposal),
         **charts(request, seat, subject, entries, now),
         "groups": groups(unit=subject.unit, limit=GROUPS, samples=SAMPLES) if subject.is_compared else [],
+        "looked_into": words.looked_into(proofs_of(unit=subject.unit)) if subject.is_compared else "",
         "opened": request.GET.get("group", ""),
         **_fields(subject),
     }

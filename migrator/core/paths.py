@@ -31,6 +31,9 @@ class Wildcard(Enum):
 
     EVERY = "*"
 
+    def __str__(self) -> str:
+        return self.value
+
 
 EVERY: Final = Wildcard.EVERY
 Step = str | int | Wildcard
@@ -57,12 +60,12 @@ class PathRefused(ValueError):
 
 def render(steps: Steps) -> str:
     """`("items", 3, "odd key")` -> `$.items[3]['odd key']`, printable whatever the names contain."""
-    return clip("$" + "".join([_written(step) for step in steps]))
+    return clip("$" + "".join([_name(step)[0] if isinstance(step, str) else f"[{step}]" for step in steps]))
 
 
 def shape_of(steps: Steps) -> str:
     """The path with indexes and names that are data left open: `$.items[*].price`, `$.users[*].name`."""
-    return clip("$" + "".join([_opened(step) for step in steps]))
+    return clip("$" + "".join([_name(step)[1] if isinstance(step, str) else "[*]" for step in steps]))
 
 
 def is_data(name: str) -> bool:
@@ -144,16 +147,6 @@ def _step(match: re.Match[str]) -> Step:
     if match["name"]:
         return match["name"]
     return _ESCAPE.sub(lambda found: chr(int(found[1], 16)) if found[1] else _ESCAPED[found[2]], match["quoted"])
-
-
-def _opened(step: Step) -> str:
-    return _name(step)[1] if isinstance(step, str) else "[*]"
-
-
-def _written(step: Step) -> str:
-    if isinstance(step, str):
-        return _name(step)[0]
-    return "[*]" if step is EVERY else f"[{step}]"
 
 
 def _name(name: str) -> tuple[str, str]:

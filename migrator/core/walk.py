@@ -5,12 +5,14 @@ differences: a pair that differs in ten thousand places is no better understood 
 """
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from decimal import Decimal
 from difflib import SequenceMatcher
 from enum import StrEnum
 from functools import partial
+from itertools import compress, count
+from operator import ne
 from typing import Any, Final, Protocol
 
 import orjson
@@ -178,8 +180,8 @@ class Walk:
             kind = type(left)
             if kind is type(right) and (kind is dict or kind is list):
                 inner.append((left, right, name))
-            elif left is not right:
-                self._scalars(left, right, trail, name)
+            elif left is not right and (difference := scalar_kind(left, right)) is not None:
+                self._note(difference, left, right, longer(trail, name))
         if common != len(candidate):
             for name in [name for name in candidate if name not in control]:
                 self._note(Kind.EXTRA, ABSENT, candidate[name], longer(trail, name))
@@ -198,9 +200,7 @@ class Walk:
         if len(control) == 1:
             self._scalar_or_later(control[0], candidate[0], longer(trail, 0))
             return
-        changed = [
-            at for at, (one, other) in enumerate(zip(control, candidate, strict=True)) if self._differ(one, other)
-        ]
+        changed = [at for at in self._suspects(control, candidate) if self._differ(control[at], candidate[at])]
         if len(changed) > 1 and self._reordered([control[at] for at in changed], [candidate[at] for at in changed]):
             self._note(Kind.ORDER, control, candidate, trail)
             return
@@ -248,6 +248,16 @@ class Walk:
         """What was put on the stack since then is taken off in the order of the document."""
         self._stack[waiting:] = reversed(self._stack[waiting:])
 
+    def _suspects(self, control: list[Any], candidate: list[Any]) -> Iterable[int]:
+        """Where arrays of one length may differ: members that are written alike as they come do not.
+
+        Putting keys in order takes as long again as writing, and where both sides have them in one order it tells
+        no more.
+        """
+        if self._control is not _write or not _same_order(control, candidate):
+            return range(len(control))
+        return compress(count(), map(ne, map(orjson.dumps, control), map(orjson.dumps, candidate)))
+
     def _differ(self, left: Any, right: Any) -> bool:
         kind = type(left)
         if kind is type(right) and (kind is dict or kind is list):
@@ -255,7 +265,8 @@ class Walk:
         return left is not right and scalar_kind(left, right) is not None
 
     def _reordered(self, control: list[Any], candidate: list[Any]) -> bool:
-        return Counter(map(self._control, control)) == Counter(map(self._candidate, candidate))
+        left, right = list(map(self._control, control)), list(map(self._candidate, candidate))
+        return left[0] in right and Counter(left) == Counter(right)
 
     def _scalar_or_later(self, left: Any, right: Any, trail: Trail) -> None:
         kind = type(left)
@@ -263,11 +274,6 @@ class Walk:
             self._stack.append((left, right, trail))
         elif (difference := scalar_kind(left, right)) is not None:
             self._note(difference, left, right, trail)
-
-    def _scalars(self, left: Any, right: Any, trail: Trail, name: str) -> None:
-        difference = scalar_kind(left, right)
-        if difference is not None:
-            self._note(difference, left, right, longer(trail, name))
 
     def _note(self, kind: Kind, left: Any, right: Any, trail: Trail) -> None:
         if self._tell(steps_of(trail), kind, left, right):

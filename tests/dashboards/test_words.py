@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dashboards import words
+from migrator.core.wire import Proof
 
 
 @pytest.mark.parametrize(
@@ -50,3 +51,12 @@ def test_ago__moments_and_days__uses_the_largest_unit() -> None:
     assert words.ago(now - timedelta(seconds=4), now=now) == "4 s ago"
     assert words.ago(now - timedelta(minutes=3), now=now) == "3 min ago"
     assert words.ago(now - timedelta(days=5), now=now) == "5 days ago"
+
+
+def test_looked_into__some_proofs__says_each_that_happened() -> None:
+    said = words.looked_into({Proof.CONFIRMED: 1_204, Proof.LAGGED: 3, Proof.MOVED: 0})
+    assert said == (
+        "Looked into: 1,204 confirmed by reading both sides again; "
+        "3 gone when read again: only the candidate had changed."
+    )
+    assert words.looked_into({}) == ""

@@ -12,6 +12,7 @@ from migrator.core.gate import Evidence, Word
 from migrator.core.wire import Outcome, Side
 from migrator.gates.queries import Judgement
 from migrator.inventory.models import Unit
+from migrator.observations.noise import proofs_of
 from migrator.observations.queries import GroupFigures, Metric
 
 Json = dict[str, Any]
@@ -178,6 +179,10 @@ class EvidenceSerializer(serializers.Serializer[Any]):
         choices=[word.value for word in Word], help_text="Of the present evidence, whatever time was asked for."
     )
     verdict_reason = serializers.CharField()
+    proofs = serializers.DictField(
+        child=serializers.IntegerField(),
+        help_text="How the mismatches of the present evidence were looked into: confirmed, moved, lagged …",
+    )
     pairs_missing = serializers.IntegerField(allow_null=True, help_text="Clean independent pairs still needed.")
     gates = GateSerializer(many=True)
 
@@ -210,6 +215,7 @@ def evidence_json(unit: Unit, judgement: Judgement, evidence: Evidence) -> Json:
         "candidate_latency": evidence.candidate_latency,
         "verdict": verdict.word,
         "verdict_reason": verdict.reason,
+        "proofs": {proof.value: count for proof, count in proofs_of(unit=unit).items()},
         "pairs_missing": verdict.pairs_missing,
         "gates": verdict.gates,
     }
