@@ -9,6 +9,7 @@ from collections.abc import Callable, Collection, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from typing import Final
+from urllib.parse import urlsplit
 
 import structlog
 
@@ -20,7 +21,7 @@ from migrator.core.rulebook import Rulebook
 from migrator.core.rules import NO_RULES, Rules
 from migrator.core.stages import Scrutiny
 from migrator.core.tally import FieldResult
-from migrator.core.wire import Outcome
+from migrator.core.wire import Outcome, Side
 from migrator.gateway.faults import told
 from migrator.gateway.record import Record, Reply, sides
 from migrator.sdk.framing import value_of
@@ -30,6 +31,7 @@ LARGE_BYTES: Final = 65_536
 LARGE_QUEUE: Final = 32
 READ_ALWAYS: Final = frozenset({b"content-encoding", b"content-type"})
 """Headers that say how a body is read."""
+LINKS: Final = frozenset({b"location", b"content-location"})
 
 log = structlog.get_logger()
 
@@ -56,6 +58,7 @@ class Comparing:
         self._read = READ_ALWAYS
         self._fields: dict[int, FieldIndex] = {}
         self._routes: Routes | None = None
+        self._homes: dict[tuple[str, Side], str] = {}
         self._book = Rulebook()
         self.in_thread = 0
         """Pairs that wait for the thread or are in it."""
@@ -71,6 +74,11 @@ class Comparing:
         self._headers = tuple(name.lower() for name in routes.manners.compared_headers)
         self._read = READ_ALWAYS | {name.encode() for name in self._headers}
         self._fields = {}
+        self._homes = {
+            (service.name, side): urlsplit(url).netloc.lower()
+            for service in routes.services.values()
+            for side, url in ((Side.LEGACY, service.legacy_url), (Side.CANDIDATE, service.candidate_url))
+        }
 
     def pair(self, record: Record, then: Then) -> None:
         """Compare the record's two answers, which are both there, and tell `then`."""
@@ -92,7 +100,9 @@ class Comparing:
             differences=tuple(each for each in comparison.differences if (each.shape, each.kind) in stayed),
             shapes=tuple(place for place in comparison.shapes if place in stayed),
         )
-        still = {each.unit: each.outcome for each in self._field_results(record.route, self._answer(legacy), left)}
+        still = {
+            each.unit: each.outcome for each in self._field_results(record.route, self._answer(record, legacy), left)
+        }
         fields = [
             replace(each, outcome=Outcome.INCOMPARABLE)
             if each.outcome is Outcome.MISMATCH and still.get(each.unit) is not Outcome.MISMATCH
@@ -112,14 +122,18 @@ class Comparing:
         legacy, candidate = sides(record)
         assert legacy is not None
         assert candidate is not None
-        return self._answer(legacy), self._answer(candidate)
+        return self._answer(record, legacy), self._answer(record, candidate)
 
-    def _answer(self, reply: Reply) -> Answer:
+    def _answer(self, record: Record, reply: Reply) -> Answer:
+        headers = [(field[0], value_of(field)) for field in reply.fields if field[0] in self._read]
+        # A link to a side's own address means the same as the other side's link to its own.
+        links = any(name in LINKS for name, _ in headers)
         return Answer(
             status=reply.status,
-            headers=[(field[0], value_of(field)) for field in reply.fields if field[0] in self._read],
+            headers=headers,
             body=b"".join(reply.body),
             truncated=reply.truncated,
+            hosts=(self._homes.get((record.route.unit.service, reply.side), ""),) if links else (),
         )
 
     def _reads(self, record: Record, control: Answer, candidate: Answer) -> bool:

@@ -485,3 +485,16 @@ def test_answer__that_comes_before_the_whole_request__leaves_its_mirror_skipped(
     assert caller.answer().status == 413
     assert rig.outcomes(of=1) == {"skipped": 1}
     assert rig.candidate.requests == []
+
+
+def test_redirect__of_each_side_to_itself__is_the_same_redirect(rig: Rig) -> None:
+    for side, service in ((b"legacy", rig.legacy), (b"candidate", rig.candidate)):
+        own = b"http://127.0.0.1:%d" % service.port
+        service.respond = lambda request, own=own, side=side: plain(
+            b"", b"Location: " + (own if request.target == b"/home" else b"http://elsewhere." + side) + b"/x"
+        )
+    rig.publish(unit("GET /home", "side_by_side"), unit("GET /away", "side_by_side"))
+    for target in ("/home", "/away"):
+        rig.get(target)
+    assert rig.outcomes(of=1, unit=1) == {"match": 1}
+    assert rig.outcomes(of=1, unit=2) == {"mismatch": 1}
