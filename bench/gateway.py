@@ -3,7 +3,7 @@
 nginx serves the same file as legacy and as candidate; both data planes call both sides for each request and
 answer with legacy's. Ours compares the two bodies as well, and equal bytes do not make it easy: the candidate's
 JSON has other white space and, in the last document, its keys in another order, which takes parsing both sides.
-One worker each. Needs wrk and nginx (`make setup-system`).
+One worker each. Needs wrk and nginx.
 
 Rounds are interleaved; the figure is requests per second of CPU that the data plane itself spent. What was
 really compared is counted from the gateway's own reports and printed below.
@@ -129,7 +129,7 @@ def upstreams(home: Path) -> Iterator[tuple[int, int]]:
         f"client_body_temp_path {home}/b; proxy_temp_path {home}/p;\n"
         f"fastcgi_temp_path {home}/f; uwsgi_temp_path {home}/u; scgi_temp_path {home}/s;\n{servers} }}\n"
     )
-    binary = shutil.which("nginx") or sys.exit("nginx is missing: make setup-system")
+    binary = shutil.which("nginx") or sys.exit("nginx is missing: install the packages wrk and nginx")
     with process([str(binary), "-c", str(home / "nginx.conf")], core=UPSTREAM_CORE, log=home / "nginx.log"):
         for port in ports:
             wait_for(port)
@@ -256,7 +256,7 @@ def measured(planes: list[Running], path: str, connections: int) -> dict[str, tu
 
 def main() -> None:
     if shutil.which("wrk") is None:
-        sys.exit("wrk is missing: make setup-system")
+        sys.exit("wrk is missing: install the packages wrk and nginx")
     with tempfile.TemporaryDirectory() as folder:
         home = Path(folder)
         home.chmod(0o755)

@@ -27,6 +27,7 @@ SHOTS: Final[tuple[tuple[str, str, tuple[str, Theme]], ...]] = (
     ("unit", UNIT, WIDE),
     ("overview", f"/p/{PROJECT}/", WIDE),
     ("inventory", f"/p/{PROJECT}/inventory?search=users", WIDE),
+    ("mismatches", f"/p/{PROJECT}/mismatches", WIDE),
     ("burndown", f"/p/{PROJECT}/burndown", WIDE),
     ("ledger", f"/p/{PROJECT}/ledger", WIDE),
     ("unit", UNIT, PHONE),
