@@ -19,7 +19,10 @@ Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Policy:
-    """What a project demands before more callers meet the candidate. Rates are fractions, durations seconds."""
+    """What a project demands before more callers meet the candidate, and how long it keeps examples.
+
+    Rates are fractions, durations seconds where their name does not say days.
+    """
 
     mismatch_limit: Fraction = 0.001
     """Promote when the rate is proven to lie below this."""
@@ -33,6 +36,8 @@ class Policy:
     """Least share of observations that must have arrived."""
     freshness_s: Annotated[int, msgspec.Meta(gt=0)] = 900
     """Evidence whose newest pair is older than this is stale."""
+    sample_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 14
+    """Samples older than this are deleted. Counters stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

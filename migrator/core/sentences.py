@@ -57,7 +57,7 @@ _TOLD: Final[dict[str, str]] = {
     Kind.ORDER: "has the same members in another order",
     Kind.LENGTH: "has another length in the candidate",
     Kind.DUPLICATE: "is named twice on one side",
-    "candidate_error": "gave no answer where legacy did",
+    "candidate_error": "failed where legacy answered",
 }
 _TOLD_MANY: Final[dict[str, str]] = {
     Kind.MISSING: "are missing in the candidate",

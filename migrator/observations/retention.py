@@ -1,10 +1,13 @@
-"""How long what was observed is kept. Days are kept for ever."""
+"""How long what was observed is kept. Days are kept for ever, samples as long as their project's policy says."""
 
 from datetime import date, datetime, timedelta
 from typing import Final
 
+import msgspec
 from django.db import connection
 
+from migrator.core.gate import Policy
+from migrator.inventory.models import Project
 from migrator.observations.models import (
     Arrival,
     DeadLetter,
@@ -21,7 +24,6 @@ from migrator.observations.models import (
 )
 
 KEEP: Final = {Resolution.MINUTE: timedelta(days=2), Resolution.HOUR: timedelta(days=35)}
-KEEP_SAMPLES: Final = timedelta(days=14)
 KEEP_SOURCES: Final = timedelta(days=9)
 """Longer than any window that is still accepted: a report of a forgotten run cannot be counted twice."""
 KEEP_HITS: Final = timedelta(days=400)
@@ -41,10 +43,15 @@ def retain(*, now: datetime) -> int:
     deleted += _delete(SelfCheck._meta.db_table, "window_start < %s", now - KEEP[Resolution.MINUTE])
     deleted += _delete(Scrutinised._meta.db_table, "day < %s", (now - KEEP_HITS).date())
     deleted += _delete(Joint._meta.db_table, "last_seen_at < %s", now - KEEP_JOINTS)
-    deleted += KeptSample.objects.filter(at__lt=now - KEEP_SAMPLES).delete()[0]
+    deleted += sum(_delete_samples(project, now=now) for project in Project.objects.all())
     deleted += _delete(ReportSource._meta.db_table, "last_at < %s", now - KEEP_SOURCES)
     deleted += _delete(DeadLetter._meta.db_table, "at < %s", now - KEEP_DEAD_LETTERS)
     return deleted
+
+
+def _delete_samples(project: Project, *, now: datetime) -> int:
+    age = timedelta(days=msgspec.convert(project.policy, Policy).sample_days)
+    return KeptSample.objects.filter(unit__project=project, at__lt=now - age).delete()[0]
 
 
 def _delete(table: str, condition: str, *values: int | date) -> int:

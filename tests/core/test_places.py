@@ -90,7 +90,7 @@ def test_turned__is_what_tells_what_became_of_the_value(pattern: str, turned: bo
         ),
         (["status"], "status", "200 → 404", False, "The status is 200 in legacy, 404 in the candidate."),
         (["header:location"], "header", "", False, "The header location differs."),
-        (["answer"], "candidate_error", "", False, "The candidate gave no answer where legacy did."),
+        (["answer"], "candidate_error", "", False, "The candidate failed where legacy answered."),
         (["$.t"], "value", "string, same instant", False, "$.t is the same instant, written differently."),
         (
             ["$.h.a", "$.h.b", "$.args.x"], "type", "string → array of it", True,

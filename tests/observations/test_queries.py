@@ -6,7 +6,7 @@ import pytest
 
 from migrator.core.wire import Finding, Observed, Outcome, PathCount, Sample, Side
 from migrator.inventory.models import Kind, ObservedEndpoint
-from migrator.inventory.services import create_unit
+from migrator.inventory.services import change_settings, create_unit
 from migrator.observations.causes import GROUPS_OF_UNIT, SAMPLES_OF_GROUP
 from migrator.observations.models import KeptSample, MismatchGroup, Rollup
 from migrator.observations.queries import (
@@ -217,6 +217,16 @@ def test_lag__reports_nobody_drained__are_counted_until_they_are(unit, append, r
     after = lag(now=NOW, client=redis_client)
 
     assert (before.waiting, after.waiting, after.oldest_s, after.dead_letters) == (2, 0, None, 1)
+
+
+@pytest.mark.parametrize(("days", "left"), [(1, 0), (30, 1)])
+def test_retain__samples__go_when_the_project_says(unit, days, left):
+    fold(report(1, tally(unit), samples=(sample(unit),)))
+    change_settings(project=unit.project, policy={"sample_days": days})
+
+    retain(now=NOW + timedelta(days=20))
+
+    assert KeptSample.objects.count() == left
 
 
 def test_retain__old_windows__go_and_days_stay(unit):
