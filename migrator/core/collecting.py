@@ -1,6 +1,5 @@
 """What a comparison finds: differences, what rules made of them, and the judgement over both."""
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -80,7 +79,7 @@ class Collector:
     differences: list[Difference] = field(default_factory=list)
     accepted: list[Difference] = field(default_factory=list)
     hidden: list[Difference] = field(default_factory=list)
-    ruled: Counter[int] = field(default_factory=Counter)
+    ruled: dict[int, int] = field(default_factory=dict)
     shapes: dict[tuple[str, Kind], None] = field(default_factory=dict)
     truncated: bool = False
     unfinished: bool = False
@@ -104,7 +103,7 @@ class Collector:
             return True
         ruling = self.rules.inside(steps, kind, control, candidate, self._values())
         if ruling.effect is Effect.HIDDEN and len(self.hidden) >= KEPT:
-            self.ruled.update(ruling.rules)
+            self._credit(ruling.rules)
             return False
         self._sort(Difference(render(steps), shape_of(steps), kind, control, candidate), ruling)
         return ruling.effect is Effect.NONE or ruling.effect is Effect.ACCEPTED
@@ -151,9 +150,13 @@ class Collector:
             self._count(difference)
 
     def _keep(self, kept: list[Difference], difference: Difference) -> None:
-        self.ruled.update(difference.rules)
+        self._credit(difference.rules)
         if len(kept) < KEPT:
             kept.append(difference)
+
+    def _credit(self, rules: tuple[int, ...]) -> None:
+        for rule in rules:
+            self.ruled[rule] = self.ruled.get(rule, 0) + 1
 
     def _count(self, difference: Difference) -> None:
         difference.rules = ()

@@ -16,7 +16,7 @@ from migrator.core.stages import ALL, RUNGS, Operation, Scrutiny, Stage
 from migrator.core.wire import Anonymous, Manners, RoutingTable, RuleSpec, Side, UnitRoute, Upstreams, Version
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-METHOD_OVERRIDES: Final = ("x-http-method-override", "x-http-method", "x-method-override")
+METHOD_OVERRIDES: Final = frozenset(("x-http-method-override", "x-http-method", "x-method-override"))
 """Headers by which frameworks turn one method into another. They never make a write mirrorable."""
 
 
@@ -118,7 +118,7 @@ def is_repeatable(*, method: str, operation: Operation, headers: Iterable[str], 
     write. A unit declared to write is never repeatable, whatever its method. `graphql_query` is the
     answer to whether the body is a GraphQL query and nothing else.
     """
-    if operation is Operation.WRITE or any(name in METHOD_OVERRIDES for name in headers):
+    if operation is Operation.WRITE or not METHOD_OVERRIDES.isdisjoint(headers):
         return False
     return method in SAFE_METHODS or graphql_query
 
