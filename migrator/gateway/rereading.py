@@ -15,6 +15,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Final
 
+from migrator.core.paths import STATUS
 from migrator.core.walk import Kind
 from migrator.core.wire import Manners, Outcome, Proof, Side
 from migrator.gateway.allowance import Allowance
@@ -208,8 +209,13 @@ class Rereading:
 
 
 def _blamed(doubt: Doubt, compared: Compared | None) -> Proof:
-    changed = set() if compared is None else set(compared.comparison.shapes)
-    return Proof.MOVED if compared is None or changed.intersection(doubt.stayed) else Proof.LAGGED
+    """Whose answer changed, from legacy's first answer held against its next.
+
+    By place, not by kind: a value that differed may be gone altogether, and with another status so is all.
+    """
+    changed = set() if compared is None else {shape for shape, _ in compared.comparison.shapes}
+    at_issue = {STATUS, *(shape for shape, _ in doubt.stayed)}
+    return Proof.MOVED if compared is None or changed & at_issue else Proof.LAGGED
 
 
 def _epoch(record: Record) -> tuple[int, int]:

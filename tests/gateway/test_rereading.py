@@ -56,6 +56,16 @@ def test_race__of_data_that_moved__is_incomparable_and_leaves_no_difference(rig:
     assert rig.plane.samples() == []
 
 
+def test_race__of_data_that_was_deleted_meanwhile__moved_though_nothing_of_it_is_left(rig: Rig) -> None:
+    gone = plain(b'{"error": "no such thing"}', status=b"404 Not Found")
+    for service, first in ((rig.legacy, b'{"n": 1}'), (rig.candidate, b'{"n": 2}')):
+        replies = itertools.chain([plain(first)], itertools.repeat(gone))
+        service.respond = lambda request, replies=replies: next(replies)
+    rig.publish(unit("GET /a"))
+    rig.get("/a")
+    assert settled(rig, 1) == ({"incomparable": 1}, {"moved": 1})
+
+
 def test_race__of_a_candidate_that_is_behind__is_incomparable_and_counted_apart(rig: Rig) -> None:
     rig.legacy.respond = answers({"n": 2, "at": 1}, {"n": 2, "at": 2})
     rig.candidate.respond = answers({"n": 1, "at": 1}, {"n": 1, "at": 2}, {"n": 2, "at": 2})
