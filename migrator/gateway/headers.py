@@ -24,7 +24,6 @@ MIRROR: Final = b"X-Migrator-Mirror: "
 """Marks a call whose answer no caller sees: `shadow`, or `sister` for a write to a sister datastore."""
 SISTER: Final = b"X-Migrator-Sister: 1"
 SERVED_BY: Final = b"X-Migrator-Served-By: "
-CONTINUE: Final = b"HTTP/1.1 100 Continue\r\n\r\n"
 LAST_CHUNK: Final = b"0\r\n"
 
 

@@ -59,10 +59,6 @@ def convergence(*, project: Project, now: datetime, version: Version | None = No
     )
 
 
-def last_flip(*, unit_id: int) -> Flip | None:
-    return Flip.objects.filter(unit_id=unit_id).first()
-
-
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Entry:
     """One line of the ledger."""
