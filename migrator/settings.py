@@ -41,7 +41,11 @@ INSTALLED_APPS = [
     "csp",
     "migrator.inventory",
     "migrator.access",
+    "migrator.ledger",
+    "migrator.telling",
     "migrator.observations",
+    "migrator.gates",
+    "migrator.removal",
     "migrator.rollout",
     "migrator.planning",
     "migrator.dataplane",
@@ -173,6 +177,9 @@ SPECTACULAR_SETTINGS = {
         "UnitKindEnum": ["endpoint", "field"],
     },
 }
+
+PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
+"""Where people reach these pages: what links in messages begin with."""
 
 REPORT_SHARDS = env.int("REPORT_SHARDS", default=4)
 """Redis streams that reports are spread over; each is drained by one worker at a time."""

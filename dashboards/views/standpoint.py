@@ -7,7 +7,8 @@ from django.http import Http404
 
 from dashboards.proposals import Standpoint
 from dashboards.seats import Seat
-from migrator.core.gate import Evidence, Policy, Verdict
+from migrator.core.gate import Evidence, Verdict
+from migrator.core.policy import Policy
 from migrator.core.stages import Operation, Stage
 from migrator.gates.queries import judgements
 from migrator.inventory.models import Unit

@@ -65,3 +65,72 @@ class Token(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} ({self.prefix}…)"
+
+
+class SecondFactor(models.Model):
+    """A person's time-based code generator (RFC 6238), for breaking the glass."""
+
+    user = models.OneToOneField(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="second_factor")
+    secret = models.CharField(max_length=64, help_text="Base32.")
+    created_at = models.DateTimeField()
+    confirmed_at = models.DateTimeField(null=True, blank=True, help_text="When a first code proved that it works.")
+    last_step = models.PositiveBigIntegerField(
+        default=0, help_text="The newest step that was used: no code works twice."
+    )
+
+    def __str__(self) -> str:
+        return f"second factor of {self.user}"
+
+
+class ApprovalState(models.TextChoices):
+    OPEN = "open", "open"
+    APPROVED = "approved", "approved"
+    """Given, and what was asked for is done in the same transaction."""
+    REFUSED = "refused", "refused"
+    WITHDRAWN = "withdrawn", "withdrawn"
+    VOID = "void", "void"
+    """What was asked about has changed since, or nobody answered in time."""
+
+
+class Approval(models.Model):
+    """A second person's word for something that one person asks for, bound to what that person saw."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="approvals")
+    subject = models.CharField(max_length=10, help_text="core.policy.FourEyes: what takes a second person.")
+    unit = models.ForeignKey(
+        "inventory.Unit", on_delete=models.CASCADE, null=True, blank=True, related_name="approvals"
+    )
+    wanted = models.JSONField(help_text="What shall be done, as its service takes it.")
+    headline = models.CharField(max_length=300, help_text="The same for people: `Canary 100 % → cutover`.")
+    seen_version = models.PositiveBigIntegerField(help_text="Version of the unit or of the policy that was seen.")
+    reason = models.CharField(max_length=1_000, blank=True)
+    asked_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    asker = models.CharField(max_length=200)
+    asked_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+    state = models.CharField(max_length=10, choices=ApprovalState.choices, default=ApprovalState.OPEN)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
+    decider = models.CharField(max_length=200, blank=True)
+    decided_at = models.DateTimeField(null=True, blank=True)
+    note = models.CharField(max_length=1_000, blank=True)
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(
+                condition=models.Q(asked_by__isnull=True)
+                | models.Q(decided_by__isnull=True)
+                | ~models.Q(state="approved")
+                | ~models.Q(asked_by=models.F("decided_by")),
+                name="nobody_approves_their_own",
+            ),
+            models.UniqueConstraint(
+                fields=["unit", "subject"],
+                condition=models.Q(state="open", unit__isnull=False),
+                name="one_open_approval_per_unit_and_subject",
+            ),
+        ]
+        indexes: ClassVar = [models.Index(fields=["project", "state", "-id"], name="approval_of_state")]
+
+    def __str__(self) -> str:
+        return self.headline

@@ -16,13 +16,14 @@ class Right(StrEnum):
     ROLL_BACK = "roll back"
     FLIP = "flip"
     EDIT = "edit the inventory"
+    APPROVE = "approve what others ask for"
     OVERRIDE = "override a gate"
     MANAGE = "manage the project"
 
 
 _VIEWER = frozenset({Right.SEE})
 _ON_CALL = _VIEWER | {Right.ROLL_BACK}
-_ENGINEER = _ON_CALL | {Right.FLIP, Right.EDIT}
+_ENGINEER = _ON_CALL | {Right.FLIP, Right.EDIT, Right.APPROVE}
 _ADMIN = _ENGINEER | {Right.OVERRIDE, Right.MANAGE}
 
 RIGHTS: dict[str, frozenset[Right]] = {
@@ -42,6 +43,10 @@ class Via(StrEnum):
     COMMAND = "command"
     TASK = "task"
     SIMULATION = "simulation"
+    RAMP = "ramp"
+    GUARD = "guard"
+    ALERT = "alert"
+    OVERRIDE = "override"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,6 +104,11 @@ def program(*, token: Token, project: Project, via: Via = Via.API) -> Actor:
 def console(*, name: str) -> Actor:
     """Whoever can run commands on a control-plane host already holds the database."""
     return Actor(name=name, via=Via.COMMAND, rights=_ADMIN)
+
+
+def machine(*, name: str, via: Via) -> Actor:
+    """A part of the product that acts by itself, and only ever downwards."""
+    return Actor(name=name, via=via, rights=_ON_CALL)
 
 
 def projects_seen_by(*, user: Any) -> Any:

@@ -7,37 +7,11 @@ no branch here turns the absence of evidence into a good word.
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from enum import StrEnum
-from typing import Annotated, Any
-
-import msgspec
+from typing import Any
 
 from migrator.core import stats
+from migrator.core.policy import Policy
 from migrator.core.wire import BAD_OUTCOMES, PAIR_OUTCOMES, Outcome
-
-Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Policy:
-    """What a project demands before more callers meet the candidate, and how long it keeps examples.
-
-    Rates are fractions, durations seconds where their name does not say days.
-    """
-
-    mismatch_limit: Fraction = 0.001
-    """Promote when the rate is proven to lie below this."""
-    harm_limit: Fraction = 0.01
-    """Roll back when the rate is proven to lie above this."""
-    alpha: Fraction = 0.05
-    """Chance of wrongly promoting, over all looks together."""
-    beta: Fraction = 0.001
-    """Chance of wrongly rolling back, over all looks together."""
-    completeness: Fraction = 0.99
-    """Least share of observations that must have arrived."""
-    freshness_s: Annotated[int, msgspec.Meta(gt=0)] = 900
-    """Evidence whose newest pair is older than this is stale."""
-    sample_days: Annotated[int, msgspec.Meta(ge=1, le=365)] = 14
-    """Samples older than this are deleted. Counters stay."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -47,6 +21,42 @@ class Latency:
     p50: float | None = None
     p90: float | None = None
     p99: float | None = None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shares:
+    """Requests since the candidate's share was last set. `configured` in basis points."""
+
+    configured: int
+    received: int
+    served_candidate: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Minute:
+    """Pairs of one minute. `start` in seconds since the epoch."""
+
+    start: int
+    pairs: int
+    bad: int
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Replay:
+    """Recorded requests that were sent to both sides again."""
+
+    pairs: int
+    bad: int
+    last_at: float
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Returning:
+    """Requests per second of a service: what legacy would answer after a rollback of all of it, and what it can."""
+
+    needed: float
+    capacity: float
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,6 +75,32 @@ class Evidence:
     last_at: float | None = None
     legacy_latency: Latency = Latency()
     candidate_latency: Latency = Latency()
+    legacy_histogram: Mapping[int, int] = field(default_factory=dict)
+    """Calls by latency bucket (core.tally)."""
+    candidate_histogram: Mapping[int, int] = field(default_factory=dict)
+    request_shapes: int = 0
+    """Distinct shapes of request among the pairs."""
+    callers: Mapping[str, int] = field(default_factory=dict)
+    """Pairs by kind of caller, where the project names a header for it."""
+    weekdays: frozenset[int] = frozenset()
+    """Days of the week (Monday is 0) on which pairs were compared."""
+    month_end: bool = False
+    """Pairs were compared on a last or first day of a month."""
+    critical: Mapping[str, int] = field(default_factory=dict)
+    """Mismatches at paths that the policy calls critical."""
+    legacy_cost: float | None = None
+    """Mean database cost of one call, in whatever the project's header counts; None where nothing was told."""
+    candidate_cost: float | None = None
+    share: "Shares | None" = None
+    """What share of the traffic the candidate got since it was last set; None where there is nothing to check."""
+    minutes: tuple["Minute", ...] = ()
+    """The last hour minute by minute, oldest first, where anything was bad in it."""
+    replay: "Replay | None" = None
+    """Pairs from recorded requests: shown beside the rest, never added to it."""
+    returning: "Returning | None" = None
+    """What legacy would have to take back; None where nobody said what it can take."""
+    stale_build: str = ""
+    """A build that answers and is not the one that was deployed last, in words; empty where all is as told."""
 
     @property
     def received(self) -> int:
@@ -98,6 +134,9 @@ class Evidence:
     def as_record(self) -> dict[str, Any]:
         """Plain JSON, as the ledger keeps it beside a flip."""
         record = asdict(self)
+        for bulky in ("legacy_histogram", "candidate_histogram", "minutes"):
+            del record[bulky]
+        record["weekdays"] = sorted(self.weekdays)
         record["outcomes"] = {str(outcome): count for outcome, count in self.outcomes.items() if count}
         return record | {"pairs": self.pairs, "mismatch_rate": self.mismatch_rate}
 

@@ -161,6 +161,8 @@ class Manners:
     """Request header that says who calls, such as `user-agent` or `x-client`: differences are counted by its value."""
     build_header: str = ""
     """Response header in which a side names its build."""
+    cost_header: str = ""
+    """Response header in which a side counts what the answer cost its database, such as `x-db-queries`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,8 +202,37 @@ class RoutingTable:
     """All of them, also in a table of changes."""
     rules_version: Count = 0
     """Counts up when a rule is saved or withdrawn."""
+    override_key: str = ""
+    """Public key (Ed25519, base64) of the orders that this project's data planes obey beside the table."""
     algorithm: str = BUCKET_ALGORITHM
     algorithm_version: int = BUCKET_ALGORITHM_VERSION
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Override:
+    """An order of last resort: legacy answers these units, whatever the table says. It can only lower exposure."""
+
+    id: Identity
+    project: Identity
+    units: tuple[Key, ...] = ()
+    """Unit keys; a field stands for its endpoint. `*` is all of them."""
+    services: tuple[Identity, ...] = ()
+    author: Text
+    reason: Text = ""
+    issued_at: float
+    """Seconds since the epoch."""
+    expires_at: float
+    version: Version = field(default_factory=Version)
+    """The newest table that its author knew."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class SignedOverride:
+    """An override as its author signed it: `document` is the JSON text of an Override, byte for byte."""
+
+    document: Annotated[str, msgspec.Meta(max_length=1_000_000)]
+    signature: Annotated[str, msgspec.Meta(max_length=200)]
+    """Ed25519 over the document's UTF-8 bytes, base64."""
 
 
 # ------------------------------------------------------------------------------------ upwards
@@ -225,7 +256,17 @@ class Tally:
     legacy_latency: Mapping[int, Count] = field(default_factory=dict)
     candidate_latency: Mapping[int, Count] = field(default_factory=dict)
     subjects: tuple[int, ...] = ()
+    """Who was compared, each once: the caller, or where nobody knows the caller, the request itself by its target."""
     mismatching_subjects: tuple[int, ...] = ()
+    shapes: tuple[int, ...] = ()
+    """Sketch of the distinct shapes of request among the pairs: method, and which parameters were named."""
+    callers: Mapping[Text, Count] = field(default_factory=dict)
+    """Pairs by kind of caller: what the project's header for it said. Bounded; the rest is under `…`."""
+    legacy_cost: Mapping[int, Count] = field(default_factory=dict)
+    """Calls by what they cost the database: a histogram (core.tally) of the project's header."""
+    candidate_cost: Mapping[int, Count] = field(default_factory=dict)
+    replayed: bool = False
+    """These pairs are recorded requests that were sent again: kept apart from what callers did."""
     paths: tuple["PathCount", ...] = ()
     """Differences by path shape, kind and pattern. Only endpoints carry them; fields are tallied apart."""
     causes: tuple["CauseCount", ...] = ()
@@ -367,6 +408,10 @@ class Report:
     applied: Version = field(default_factory=Version)
     forced: tuple[Text, ...] = ()
     """Unit keys that legacy answers because somebody said so on this data plane itself; `*` is all of them."""
+    left_out: tuple[Text, ...] = ()
+    """Unit keys whose candidate is left out because it fails or hangs."""
+    overrides: tuple["SignedOverride", ...] = ()
+    """Signed orders to lower exposure that this data plane obeys."""
     tallies: tuple[Tally, ...] = ()
     samples: tuple[Sample, ...] = ()
     observed: tuple[Observed, ...] = ()

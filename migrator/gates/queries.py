@@ -7,7 +7,8 @@ from typing import Any
 
 import msgspec
 
-from migrator.core.gate import Evidence, Policy, Verdict, judge
+from migrator.core.gate import Evidence, Verdict, judge
+from migrator.core.policy import Policy
 from migrator.inventory.models import Project, Unit
 from migrator.observations.queries import evidence_of
 

@@ -65,6 +65,9 @@ class Service(models.Model):
     mirror_timeout_ms = models.PositiveIntegerField(default=10_000)
     mirror_concurrency = models.PositiveIntegerField(default=64)
     mirror_body_bytes = models.PositiveIntegerField(default=1_048_576)
+    legacy_capacity = models.FloatField(
+        null=True, blank=True, help_text="Requests per second that legacy can still take; empty where nobody measured."
+    )
 
     class Meta:
         ordering: ClassVar = ["name"]
@@ -138,6 +141,11 @@ class Unit(models.Model):
     contested_by = models.ForeignKey(Service, on_delete=models.SET_NULL, null=True, blank=True, related_name="+")
     sister = models.BooleanField(default=False, help_text="The candidate writes to sister datastores.")
     cohort = models.CharField(max_length=100, null=True, blank=True, validators=[RegexValidator(r"^[^:]+$")])
+    risk = models.CharField(max_length=40, blank=True, help_text="Class of risk, such as `money`: policies go by it.")
+    aliases = models.JSONField(default=list, blank=True, help_text="Other names by which code refers to it.")
+    label = models.CharField(
+        max_length=200, blank=True, help_text="What marks it in its schema while it migrates, such as @override."
+    )
     added_at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True, blank=True)
 
@@ -147,6 +155,7 @@ class Unit(models.Model):
     mirror_bp = models.PositiveSmallIntegerField(default=0)
     version = models.PositiveIntegerField(default=0, help_text="Counts its flips: an edit names the one it saw.")
     stage_since = models.DateTimeField(null=True, blank=True)
+    share_since = models.DateTimeField(null=True, blank=True, help_text="When the candidate's share was last set.")
 
     evidence_epoch = models.PositiveIntegerField(default=0, help_text="Counts up when evidence starts afresh.")
     evidence_since = models.DateTimeField(null=True, blank=True)

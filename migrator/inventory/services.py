@@ -10,7 +10,7 @@ import msgspec
 from django.db import IntegrityError, transaction
 from django.db.models import F
 
-from migrator.core.gate import Policy
+from migrator.core.policy import Policy
 from migrator.core.routing import SAFE_METHODS, endpoint_of, field_path
 from migrator.core.stages import Operation
 from migrator.core.wire import Manners, Side
@@ -192,7 +192,7 @@ def default_operation(*, key: str, parent: Unit | None) -> str:
 @transaction.atomic
 def change_unit(*, unit: Unit, **changes: Any) -> Unit:
     """Change who owns a unit and how it is routed; never where it stands."""
-    allowed = {"team", "service", "operation", "sister", "cohort", "description", "parent"}
+    allowed = {"team", "service", "operation", "sister", "cohort", "description", "parent", "risk", "aliases", "label"}
     for field in set(changes) - allowed:
         raise Invalid(field, f"{field} is not changed here. Stage and percentages change by a flip.")
     version = versions.advance(project_id=unit.project_id)

@@ -6,7 +6,7 @@ from typing import Final
 import msgspec
 from django.db import connection
 
-from migrator.core.gate import Policy
+from migrator.core.policy import Policy
 from migrator.inventory.models import Project
 from migrator.observations.models import (
     Arrival,

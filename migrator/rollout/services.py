@@ -256,6 +256,7 @@ UPDATE inventory_unit unit SET
     version = flip.unit_version,
     table_version = flip.version,
     stage_since = CASE WHEN flip.to_stage = flip.from_stage THEN unit.stage_since ELSE flip.at END,
+    share_since = CASE WHEN flip.to_candidate_bp = flip.from_candidate_bp THEN unit.share_since ELSE flip.at END,
     evidence_epoch = unit.evidence_epoch + moved.afresh::int,
     evidence_since = CASE WHEN moved.afresh THEN flip.at ELSE unit.evidence_since END
 FROM unnest(%s::bigint[], %s::boolean[]) AS moved(flip_id, afresh)

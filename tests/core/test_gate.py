@@ -4,7 +4,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from migrator.core.gate import Evidence, Pass, Policy, Word, judge
+from migrator.core.gate import Evidence, Pass, Word, judge
+from migrator.core.policy import Policy
 from migrator.core.wire import Outcome
 
 NOW = 1_000_000.0
