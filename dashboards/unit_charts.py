@@ -163,7 +163,7 @@ def _flips(entries: Sequence[Entry], start: datetime, slug: str) -> list[Pin]:
             at=entry.at,
             told=f"{entry.actor}: {place(entry.before).lower()} → {place(entry.after).lower()}",
             colour="--act" if entry.direction is Direction.BACK else f"--stage-{entry.after.stage}",
-            address=f"{ledger}?older_than={entry.id + 1}#flip-{entry.id}",
+            address=f"{ledger}?older_than={entry.link + 1}#link-{entry.link}" if entry.link else ledger,
         )
         for entry in entries
         if entry.at >= start

@@ -51,4 +51,7 @@ urlpatterns = [
     path("p/<slug:slug>/rules/<int:rule_id>/revoke", rules.revoke, name="revoke-rule"),
     path("p/<slug:slug>/data-planes", data_planes.page, name="data-planes"),
     path("p/<slug:slug>/ledger", ledger.page, name="ledger"),
+    path("p/<slug:slug>/ledger.<slug:form>", ledger.export, name="ledger-export"),
+    path("p/<slug:slug>/ledger/check", ledger.verify, name="ledger-check"),
+    path("p/<slug:slug>/ledger/anchor", ledger.keep, name="ledger-anchor"),
 ]

@@ -1,54 +1,168 @@
-"""The ledger: every change that anybody or anything made, newest first."""
+"""The ledger: every change that anybody or anything made, newest first, to search and to take away."""
 
-from django.http import HttpRequest, HttpResponse
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from typing import Any
+
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils import timezone
+from django.utils.dateparse import parse_date
 
 from dashboards.changes import Act, acts
+from dashboards.exports import exported
 from dashboards.parameters import key, text
 from dashboards.proposals import place
 from dashboards.seats import Seat, project_page
 from migrator.core.stages import Direction
-from migrator.rollout.queries import ledger
+from migrator.ledger.models import Kind
+from migrator.rollout.chain import anchor, check
+from migrator.rollout.history import Line, Wanted, every_line, lines
+from migrator.rollout.queries import Entry
 
 PAGE = 50
-DIRECTIONS = (
-    ("", "All"),
-    (Direction.FORWARD, "Forward"),
-    (Direction.BACK, "Back"),
-    (Direction.SIDEWAYS, "Mirror only"),
-)
+DIRECTIONS = ((Direction.FORWARD, "Forward"), (Direction.BACK, "Back"), (Direction.SIDEWAYS, "Mirror only"))
+OTHERS = [(kind.value, str(kind.label).capitalize()) for kind in Kind if kind not in (Kind.FLIP, Kind.ROLLBACK)]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Row:
+    """One row of the table: flips of one press, or another kind of change."""
+
+    line: Line
+    act: Act | None
+    first: bool
+    """Whether it is the first row of its line: pins lead to it."""
+    unseen: int = 0
+    """Flips of the line that the table leaves out."""
 
 
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
-    direction = text(request.GET, "direction")
-    search = text(request.GET, "search")
+    wanted = _wanted(request)
     older_than = key(request.GET, "older_than")
-    entries = ledger(
-        project=seat.project,
-        direction=direction if direction in list(Direction) else "",
-        search=search,
-        older_than=older_than,
-        limit=PAGE + 1,
-    )
-    shown = acts(entries[:PAGE])
+    found = lines(project=seat.project, wanted=wanted, older_than=older_than, limit=PAGE + 1)
+    shown = found[:PAGE]
     context = {
         "here": "ledger",
-        "sentence": sentence(shown, filtered=bool(direction or search or older_than)),
-        "acts": shown,
-        "older_than": entries[PAGE - 1].id if len(entries) > PAGE else None,
+        "sentence": sentence(shown, filtered=wanted.asks_something or older_than is not None),
+        "rows": [row for line in shown for row in rows_of(line)],
+        "older_than": shown[-1].number if len(found) > PAGE else None,
         "directions": DIRECTIONS,
-        "direction": direction,
-        "search": search,
+        "others": OTHERS,
+        "wanted": wanted,
+        "since": text(request.GET, "since"),
+        "until": text(request.GET, "until"),
+        "head": anchor(project=seat.project),
     }
     return render(request, "dashboards/ledger.html", context)
 
 
-def sentence(shown: list[Act], *, filtered: bool) -> str:
+def rows_of(line: Line) -> list[Row]:
+    if not line.flips:
+        return [Row(line=line, act=None, first=True)]
+    pressed = acts(line.flips)
+    unseen = line.count - len(line.flips)
+    return [
+        Row(line=line, act=act, first=number == 0, unseen=unseen if number == len(pressed) - 1 else 0)
+        for number, act in enumerate(pressed)
+    ]
+
+
+def _wanted(request: HttpRequest) -> Wanted:
+    kind, direction = text(request.GET, "kind"), text(request.GET, "direction")
+    return Wanted(
+        kind=kind if kind in Kind.values else "",
+        direction=direction if direction in list(Direction) else "",
+        search=text(request.GET, "search"),
+        since=_midnight(text(request.GET, "since")),
+        until=_midnight(text(request.GET, "until"), days_later=1),
+    )
+
+
+def _midnight(told: str, *, days_later: int = 0) -> datetime | None:
+    """The beginning of a day as the reader counts days; None where it is none."""
+    try:
+        day = parse_date(told)
+        if day is None:
+            return None
+        return datetime.combine(day + timedelta(days=days_later), time(), timezone.get_current_timezone())
+    except (ValueError, OverflowError):
+        return None
+
+
+def sentence(shown: list[Line], *, filtered: bool) -> str:
     """What changed last, in one line."""
     if not shown:
         return "No change matches this filter." if filtered else "Nothing has changed yet."
-    last, others = shown[0].entry, shown[0].others
-    told = "Found" if filtered else "Last change"
-    more = f" and {others} {'of its fields' if shown[0].is_family else 'more'}" if others else ""
-    return f"{told}: {last.actor} set {last.unit_key}{more} to {place(last.after).lower()}."
+    last, told = shown[0], "Found" if filtered else "Last change"
+    if not last.flips:
+        about = f" of {last.unit_key}" if last.unit_key else ""
+        return f"{told}: {last.label}{about} by {last.actor}."
+    act = acts(last.flips)[0]
+    others = last.count - 1
+    more = f" and {others} {'of its fields' if act.is_family and act.others == others else 'more'}" if others else ""
+    return f"{told}: {last.actor} set {act.entry.unit_key}{more} to {place(act.entry.after).lower()}."
+
+
+@project_page
+def verify(request: HttpRequest, seat: Seat) -> HttpResponse:
+    """Hash everything again, and say whether it fits."""
+    found = check(project=seat.project)
+    context = {"here": "ledger", "found": found, "head": anchor(project=seat.project)}
+    return render(request, "dashboards/ledger_check.html", context)
+
+
+@project_page
+def keep(request: HttpRequest, seat: Seat) -> HttpResponse:
+    """The chain's head, to be kept outside: `manage.py check_ledger --anchor` holds the ledger against it."""
+    head = anchor(project=seat.project)
+    if head is None:
+        raise Http404("There is no change yet that an anchor could hold.")
+    kept = {"project": head.project, "number": head.number, "digest": head.digest, "at": head.at.isoformat()}
+    name = f'attachment; filename="{seat.project.slug}-ledger-{head.number}.json"'
+    return JsonResponse([kept], safe=False, headers={"Content-Disposition": name})
+
+
+# --------------------------------------------------------------------------------- the export
+
+
+@project_page
+def export(request: HttpRequest, seat: Seat, form: str) -> HttpResponseBase:
+    """The ledger as it is filtered, all of it, oldest first: CSV, or one JSON object for each link."""
+    found = every_line(project=seat.project, wanted=_wanted(request))
+    name = f"{seat.project.slug}-ledger"
+    return exported(name=name, form=form, columns=COLUMNS, cells=_cells(found), objects=map(_object, found))
+
+
+COLUMNS = ("number", "at", "kind", "actor", "via", "unit", "from", "to", "against_the_gate", "reason", "digest")
+
+
+def _cells(found: Iterable[Line]) -> Iterator[tuple[object, ...]]:
+    """A row for each flip, and one for each change of another kind."""
+    for line in found:
+        head, tail = (line.number, line.at, line.kind, line.actor, line.via), (line.reason, line.digest)
+        if not line.flips:
+            yield (*head, line.unit_key, "", "", "", *tail)
+        for flip in line.flips:
+            yield (*head, flip.unit_key, place(flip.before), place(flip.after), flip.override, *tail)
+
+
+def _object(line: Line) -> dict[str, Any]:
+    return {
+        "number": line.number, "at": line.at, "kind": line.kind, "actor": line.actor, "via": line.via,
+        "unit": line.unit_key or None, "reason": line.reason, "body": line.body, "digest": line.digest,
+        "flips": [_flip(flip) for flip in line.flips],
+    }  # fmt: skip
+
+
+def _flip(flip: Entry) -> dict[str, Any]:
+    return {
+        "unit": flip.unit_key, "unit_version": flip.unit_version, "direction": flip.direction,
+        "override": flip.override, "reason": flip.reason, "evidence": flip.evidence,
+        "from": [flip.before.stage, flip.before.candidate, flip.before.mirror],
+        "to": [flip.after.stage, flip.after.candidate, flip.after.mirror],
+        "version": str(flip.version),
+    }  # fmt: skip

@@ -1,10 +1,8 @@
 """Causes: the list of a project, news first, its export, and one cause in full."""
 
-import csv
 from collections.abc import Iterator
 from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime, timedelta
-from io import StringIO
 from typing import Any, Final
 from urllib.parse import urlencode
 
@@ -16,6 +14,7 @@ from django.utils import timezone
 
 from dashboards.cause_chart import CAUSE_SPANS, USUAL_SPAN, cause_chart
 from dashboards.causes import STATUSES, callers_of, cause_sentence, kinds, list_sentence, shown_sample
+from dashboards.exports import exported
 from dashboards.parameters import key, text
 from dashboards.rule_form import sent, typed
 from dashboards.seats import Seat, project_page
@@ -128,13 +127,14 @@ def _read_mark(told: str) -> Mark | None:
 @project_page
 def export(request: HttpRequest, seat: Seat, form: str) -> StreamingHttpResponse:
     """The list as it is filtered, all pages of it, as CSV or as one JSON object a line."""
-    if form not in ("csv", "ndjson"):
-        raise Http404("Causes are exported as csv or ndjson.")
     rows = _all_rows(seat.project, _wanted(request, seat))
-    lines, kind = (_as_csv(rows), "text/csv") if form == "csv" else (_as_ndjson(rows), "application/x-ndjson")
-    name = f"{seat.project.slug}-mismatches.{form}"
-    headers = {"Content-Disposition": f'attachment; filename="{name}"'}
-    return StreamingHttpResponse(lines, content_type=f"{kind}; charset=utf-8", headers=headers)
+    return exported(
+        name=f"{seat.project.slug}-mismatches",
+        form=form,
+        columns=COLUMNS,
+        cells=([getattr(row, column) for column in COLUMNS] for row in rows),
+        objects=map(asdict, rows),
+    )
 
 
 def _all_rows(project: Project, wanted: Wanted) -> Iterator[CauseRow]:
@@ -142,30 +142,6 @@ def _all_rows(project: Project, wanted: Wanted) -> Iterator[CauseRow]:
     while rows := mismatches(project=project, wanted=wanted, after=after, limit=EXPORT_STEP):
         yield from rows
         after = Mark(raised_at=rows[-1].raised_at, id=rows[-1].id)
-
-
-def _as_csv(rows: Iterator[CauseRow]) -> Iterator[str]:
-    line = StringIO()
-    writer = csv.writer(line)
-    writer.writerow(COLUMNS)
-    for row in rows:
-        writer.writerow([_cell(getattr(row, column)) for column in COLUMNS])
-        yield line.getvalue()
-        line.seek(0)
-        line.truncate()
-    yield line.getvalue()
-
-
-def _cell(value: object) -> object:
-    """What a spreadsheet would take for a formula is a text there: paths and keys come from traffic."""
-    if isinstance(value, datetime):
-        return value.isoformat()
-    return f"'{value}" if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
-
-
-def _as_ndjson(rows: Iterator[CauseRow]) -> Iterator[bytes]:
-    for row in rows:
-        yield msgspec.json.encode(asdict(row)) + b"\n"
 
 
 # ---------------------------------------------------------------------------------- one cause

@@ -13,6 +13,8 @@ from migrator.api.times import EARLIEST, LATEST
 from migrator.core.stages import Operation, Stage
 from migrator.core.wire import RuleKind
 from migrator.inventory.models import Kind, Unit
+from migrator.ledger.models import Entry as Link
+from migrator.ledger.models import Kind as LinkKind
 from migrator.observations.models import Rule
 from migrator.rollout.models import Flip
 
@@ -99,4 +101,18 @@ class FlipFilter(FilterSet):  # type: ignore[misc]
 
     class Meta:
         model = Flip
+        fields: tuple[str, ...] = ()
+
+
+class LinkFilter(FilterSet):  # type: ignore[misc]
+    """Links of the ledger's chain by kind, unit, actor and time."""
+
+    kind = one_of(LinkKind.values)
+    unit = IdFilter(field_name="unit_id", label="Id of a unit.")
+    actor = django_filters.CharFilter(label="Exactly as the ledger shows it.")
+    since = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="gte", validators=[of_our_times])
+    until = django_filters.IsoDateTimeFilter(field_name="at", lookup_expr="lt", validators=[of_our_times])
+
+    class Meta:
+        model = Link
         fields: tuple[str, ...] = ()

@@ -5,7 +5,7 @@ from django.urls import URLPattern, URLResolver, include, path, re_path
 from drf_spectacular.views import SpectacularAPIView
 from rest_framework.permissions import AllowAny
 
-from migrator.api.views import dataplanes, evidence, flips, imports, mismatches, planning, projects, rules, units
+from migrator.api.views import chain, dataplanes, evidence, flips, imports, mismatches, planning, projects, rules, units
 from migrator.api.views.documents import Docs, Nowhere
 
 in_project = [
@@ -18,6 +18,8 @@ in_project = [
     path("units/", units.Units.as_view()),
     path("rollback/", flips.RollBackProject.as_view()),
     path("flips/", flips.Ledger.as_view()),
+    path("ledger/", chain.Links.as_view()),
+    path("ledger/check/", chain.CheckLedger.as_view()),
     path("rules/", rules.Rules.as_view()),
     path("rules/preview/", rules.RulePreview.as_view()),
     path("mismatches/", mismatches.Mismatches.as_view()),

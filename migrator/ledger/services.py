@@ -73,4 +73,15 @@ def digest_of(entry: Entry) -> str:
 
 def canonical(content: Mapping[str, Any]) -> bytes:
     """The one way to write content down: JSON with sorted keys, as it comes back from the database."""
-    return orjson.dumps(content, option=orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS)
+    return orjson.dumps(_plain(content), option=orjson.OPT_SORT_KEYS)
+
+
+def _plain(value: Any) -> Any:
+    """As PostgreSQL gives it back: it keeps no difference between 1 and 1.0, or 10000000000000000 and 1e16."""
+    if isinstance(value, Mapping):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(each) for each in value]
+    if isinstance(value, float) and value.is_integer():
+        return int(value)
+    return str(value) if isinstance(value, str) else value

@@ -78,6 +78,8 @@ class Entry:
     after: Position
     version: Version
     evidence: Mapping[str, Any]
+    link: int | None
+    """Number of the chain's link that seals it; None where it is older than the chain."""
 
     @property
     def moves(self) -> bool:
@@ -95,7 +97,7 @@ def ledger(
     limit: int = 50,
 ) -> list[Entry]:
     """Newest first; `older_than` is the id of the last entry before. `search` finds actor, reason and unit key."""
-    flips = Flip.objects.filter(project=project).select_related("unit")
+    flips = Flip.objects.filter(project=project).select_related("unit", "entry")
     if unit_id is not None:
         flips = flips.filter(unit_id=unit_id)
     if direction:
@@ -125,6 +127,7 @@ def entry_of(flip: Flip) -> Entry:
         after=flip.after,
         version=Version(epoch=flip.epoch, number=flip.version),
         evidence=flip.evidence,
+        link=flip.entry.number if flip.entry else None,
     )
 
 
@@ -198,6 +201,6 @@ def last_heard(*, project: Project) -> datetime | None:
 def last_entries(*, unit_ids: Sequence[int]) -> dict[int, Entry]:
     """The newest line of the ledger of each unit, by unit id."""
     newest = (
-        Flip.objects.filter(unit__in=unit_ids).order_by("unit_id", "-id").distinct("unit_id").select_related("unit")
+        Flip.objects.filter(unit__in=unit_ids).order_by("unit_id", "-id").distinct("unit_id").select_related("unit", "entry")
     )
     return {flip.unit_id: entry_of(flip) for flip in newest}

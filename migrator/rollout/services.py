@@ -32,6 +32,7 @@ from migrator.gates.queries import Judgement, judgements
 from migrator.inventory import versions
 from migrator.inventory.models import Project, Unit
 from migrator.observations.queries import NOTHING_SEEN, standings
+from migrator.rollout.chain import seal
 from migrator.rollout.models import Flip
 from migrator.rollout.scopes import Scope, units_in
 
@@ -207,6 +208,8 @@ def _write(project: Project, moves: Sequence[_Move], *, actor: Actor, reason: st
     version = versions.advance(project_id=project.pk)
     reason = reason.replace("\0", "")  # the one character that PostgreSQL keeps in no text
     entries = [_entry(move, project=project, version=version, actor=actor, reason=reason, now=now) for move in moves]
+    back = all(move.direction is Direction.BACK for move in moves)
+    seal(project=project, flips=entries, actor=actor, reason=reason, back=back, now=now)
     flips = Flip.objects.bulk_create(entries, batch_size=BATCH)
     _move_units(flips, afresh=[_compares_otherwise(move) for move in moves])
     return flips

@@ -307,7 +307,7 @@ def test_pin__pressed__leads_to_its_entry_in_the_ledger(unit: Unit, engineer: Us
     page.mouse.down()
     page.mouse.up()
 
-    page.wait_for_url(re.compile(r"/ledger\?older_than=\d+#flip-\d+$"))
+    page.wait_for_url(re.compile(r"/ledger\?older_than=\d+#link-\d+$"))
     target = page.locator("tr:target")
     target.wait_for()
     assert "set up" in target.inner_text(), "the three that it took to get there are one moment"
