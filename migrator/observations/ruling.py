@@ -20,13 +20,15 @@ import structlog
 from django.db import transaction
 from django.db.models import F, OuterRef, Q, Subquery
 
-from migrator.access.rights import Actor, Right, demand
+from migrator.access.rights import Actor, Right, Via, demand, machine
 from migrator.core.paths import covers
 from migrator.core.routing import field_path
 from migrator.core.wire import RuleKind, RuleSpec
 from migrator.inventory import versions
 from migrator.inventory.models import Project, Unit
 from migrator.inventory.services import Invalid
+from migrator.ledger.models import Kind
+from migrator.ledger.services import record
 from migrator.observations.models import RULED_STATUSES, GroupNote, GroupStatus, MismatchGroup, Rule, RuleHit
 from migrator.observations.reach import Certainty, reached
 from migrator.observations.specs import RuleDraft, checked, objections, specs_of, stored_parameters
@@ -79,6 +81,7 @@ def create_rule(
         table_version=version,
     )
     _come_into_force(rule, spec, now=now, settled_as=settled_as)
+    _record(rule, "made", actor=actor, now=now, reason=reason)
     log.info("rule.created", project=project.slug, rule=rule.pk, kind=rule.kind, path=rule.path, author=rule.author)
     return rule
 
@@ -91,6 +94,7 @@ def revoke_rule(*, rule: Rule, actor: Actor, now: datetime, reason: str = "") ->
     told = {"revoked_at": now, "revoked_by": actor.name, "revoked_reason": reason.replace("\0", "")[:1_000]}
     if Rule.objects.active().filter(pk=rule.pk).update(**told):
         _end(rule, GroupStatus.ONGOING, actor.name, reason or "Its rule was taken back.", now=now)
+        _record(rule, "taken back", actor=actor, now=now, reason=reason[:1_000])
         log.info("rule.revoked", project=rule.project_id, rule=rule.pk, author=actor.name)
     return Rule.objects.get(pk=rule.pk)
 
@@ -103,6 +107,8 @@ def expire_due(*, now: datetime) -> int:
             versions.lock(project_id=rule.project_id)
             if Rule.objects.active().filter(pk=rule.pk).update(expired_at=now):
                 _end(rule, GroupStatus.REGRESSED, rule.author, EXPIRED, now=now)
+                clock = machine(name="Migrator", via=Via.TASK)
+                _record(rule, "ended", actor=clock, now=now, reason=EXPIRED)
                 log.info("rule.expired", project=rule.project_id, rule=rule.pk)
     return len(due)
 
@@ -145,6 +151,19 @@ def _come_into_force(rule: Rule, spec: RuleSpec, *, now: datetime, settled_as: s
         settled_epoch=Subquery(Unit.objects.filter(pk=OuterRef("unit_id")).values("evidence_epoch")[:1]),
     )
     tell(groups, author=rule.author, change=f"{status.label} (rule {rule.pk})", text=rule.reason, now=now)
+
+
+def _record(rule: Rule, what: str, *, actor: Actor, now: datetime, reason: str) -> None:
+    """Rules say what counts as a difference: the ledger knows who made them, and when they ended."""
+    body = {
+        "headline": f"{rule.kind} {rule.path} {what}",
+        "rule": rule.pk,
+        "kind": rule.kind,
+        "path": rule.path,
+        "parameters": rule.parameters,
+        "what": what,
+    }
+    record(project=rule.project, kind=Kind.RULE, actor=actor, now=now, body=body, unit=rule.unit, reason=reason)
 
 
 def _touched(rule: Rule, shapes: dict[int, set[str]]) -> set[int]:

@@ -25,12 +25,11 @@ from migrator.api.serializers.projects import (
 from migrator.inventory.models import Deploy, Project, Service, Team
 from migrator.inventory.services import (
     Invalid,
-    change_settings,
     create_project,
     create_team,
-    record_deploy,
     save_service,
 )
+from migrator.ledger import changes
 
 
 def may_create_projects(request: Request) -> bool:
@@ -78,7 +77,8 @@ class OneProject(ProjectView):
         """Change names, deadline, manners or policy; data planes hear of it."""
         body = ProjectChangeSerializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        return Response(ProjectSerializer(change_settings(project=self.project, **body.validated_data)).data)
+        changed = changes.settings(project=self.project, actor=self.actor, now=timezone.now(), **body.validated_data)
+        return Response(ProjectSerializer(changed).data)
 
 
 @listed(ServiceSerializer)
@@ -165,5 +165,7 @@ class Deploys(ProjectView, generics.ListAPIView[Deploy]):
         body.is_valid(raise_exception=True)
         data = body.validated_data
         service = service_named(self.project, data["service"]["name"])
-        deploy = record_deploy(service=service, side=data["side"], build=data["build"], now=timezone.now())
+        deploy = changes.deploy(
+            service=service, side=data["side"], build=data["build"], actor=self.actor, now=timezone.now()
+        )
         return Response(DeploySerializer(deploy).data, status=status.HTTP_201_CREATED)
