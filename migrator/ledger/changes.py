@@ -38,3 +38,20 @@ def settings(*, project: Project, actor: Actor, now: datetime, **changes: Any) -
 
 def _plain(value: Any) -> Any:
     return value.isoformat() if hasattr(value, "isoformat") else value
+
+
+def scope(
+    *,
+    project: Project,
+    actor: Actor,
+    now: datetime,
+    added: int,
+    gone: int,
+    headline: str,
+    reason: str = "",
+    **more: Any,
+) -> None:
+    """The scope grew or shrank: who, why and by how many units. Must share the transaction of the change."""
+    if added or gone:
+        body = {"headline": headline, "added": added, "gone": gone, **more}
+        record(project=project, kind=Kind.SCOPE, actor=actor, now=now, body=body, reason=reason)

@@ -20,6 +20,8 @@ class Kind(models.TextChoices):
     RAMP = "ramp", "ramp"
     OVERRIDE = "override", "override carried out"
     DEPLOY = "deploy", "deploy"
+    SCOPE = "scope", "scope changed"
+    PLAN = "plan", "plan changed"
     RULE = "rule", "rule"
     REMOVAL = "removal", "removal proof"
     SETTINGS = "settings", "settings changed"
