@@ -1,0 +1,226 @@
+"""When will it be done? Whole weeks of the past, drawn again and again.
+
+Each run lives through a future made of past weeks. Two things are not known and are drawn anew for each run,
+because leaving them out makes forecasts that are far too sure of themselves:
+
+- how typical each past week is: weights over the weeks from a Dirichlet(1, …, 1) distribution (the Bayesian
+  bootstrap, Rubin 1981), not each week alike;
+- how much more scope each finished unit uncovers: Gamma(added + 1/2) / done, the posterior of a Poisson rate
+  under Jeffreys' prior.
+
+A unit that regressed counts against its week. Weeks without a finished unit are weeks like others.
+"""
+
+import math
+import random
+from bisect import bisect_left
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from itertools import accumulate
+from typing import Final
+
+LEAST_WEEKS: Final = 6
+"""Fewer weeks of work say nothing about the next ones."""
+MOST_WEEKS: Final = 26
+"""Weeks that are drawn from: what was half a year ago says little about now."""
+RUNS: Final = 2_000
+HORIZON: Final = 520
+"""Weeks. A run that is not over in ten years counts as never over."""
+SEED: Final = 20
+"""The same history gives the same forecast: it moves when the work does, not when a page is loaded again."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Week:
+    """What one whole week brought, in units or in points of effort."""
+
+    done: float
+    """Finished, less what was taken back."""
+    added: float
+    """Scope that came in, less what was cut."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stream:
+    """Work as a forecast needs it: what is left, and what the last weeks brought, oldest first."""
+
+    left: float
+    weeks: tuple[Week, ...]
+    grain: float = 1.0
+    """How large one unit is: 1 where units are counted, their mean effort where points are."""
+    pace: tuple[float, ...] = ()
+    """By what the weeks to come are multiplied, week by week; the last one holds on. Empty: nothing changes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Fan:
+    """Where the work stands at the end of one week to come: quantiles over the runs, of what is done from now on."""
+
+    weeks: int
+    low: float
+    middle: float
+    high: float
+    scope: float
+    """Scope that was uncovered from now on, in the median run."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Forecast:
+    """Dates by which all is done, each with its certainty; None where so many runs do not end within ten years."""
+
+    start: date
+    p50: date | None
+    p85: date | None
+    p95: date | None
+    weeks_used: int
+    finish: tuple[float, ...]
+    """Weeks until the end in each run, ascending; infinity where it did not end."""
+    fan: tuple[Fan, ...]
+
+    def chance(self, deadline: date) -> float:
+        """Share of the runs that are over on that day."""
+        weeks = (deadline - self.start).days / 7
+        return bisect_left(self.finish, weeks + 1e-9) / len(self.finish)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class NoForecast:
+    """Why no date can be given. Said instead of a line that means nothing."""
+
+    reason: str
+
+
+def forecast(*, stream: Stream, today: date, runs: int = RUNS, seed: int = SEED) -> Forecast | NoForecast:
+    """Live through the future `runs` times. `today` is the last day that the weeks cover."""
+    why = _why_not(stream)
+    if why:
+        return NoForecast(reason=why)
+    courses = futures(stream=stream, runs=runs, seed=seed)
+    finish = sorted(finished(course) for course in courses)
+    return Forecast(
+        start=today,
+        p50=_day(today, quantile(finish, 0.50)),
+        p85=_day(today, quantile(finish, 0.85)),
+        p95=_day(today, quantile(finish, 0.95)),
+        weeks_used=len(recent(stream.weeks)),
+        finish=tuple(finish),
+        fan=_fan(courses, stream, until=quantile(finish, 0.95)),
+    )
+
+
+def _why_not(stream: Stream) -> str:
+    if stream.left <= 0:
+        return "Nothing is left to forecast: all of it is done."
+    weeks = worked(stream.weeks)
+    if not any(week.done > 0 for week in weeks):
+        return "No forecast: nothing was finished yet."
+    if len(weeks) < LEAST_WEEKS:
+        told = "1 week" if len(weeks) == 1 else f"{len(weeks)} weeks"
+        return f"No forecast yet: it needs {LEAST_WEEKS} weeks since the first unit was finished; there are {told}."
+    if sum(week.done for week in recent(stream.weeks)) <= 0:
+        return f"No forecast: in {len(recent(stream.weeks))} weeks nothing was finished that was not taken back."
+    return ""
+
+
+def worked(weeks: Sequence[Week]) -> Sequence[Week]:
+    """The weeks since something was finished for the first time."""
+    first = next((at for at, week in enumerate(weeks) if week.done > 0), len(weeks))
+    return weeks[first:]
+
+
+def recent(weeks: Sequence[Week]) -> Sequence[Week]:
+    """The weeks that are drawn from."""
+    return worked(weeks)[-MOST_WEEKS:]
+
+
+@dataclass(frozen=True, slots=True)
+class Course:
+    """One run: what is done at the end of each week from now on, and how much must be done in all."""
+
+    done: list[float]
+    wanted: float
+    """What is left and what it uncovers, and what that uncovers; infinity where it never ends."""
+
+
+def futures(*, stream: Stream, runs: int, seed: int, horizon: int = HORIZON) -> list[Course]:
+    """The runs. The same seed draws the same weeks, so that two streams can be held against each other."""
+    weeks = recent(stream.weeks)
+    dice = random.Random(seed)
+    dones = [week.done for week in weeks]
+    finished_so_far = sum(max(0.0, done) for done in dones)
+    uncovered = max(0.0, sum(week.added for week in weeks))
+    length = _enough(stream, dones, horizon)
+    return [_course(stream, dones, uncovered, finished_so_far, dice, length) for _ in range(runs)]
+
+
+def _enough(stream: Stream, dones: Sequence[float], horizon: int) -> int:
+    """Weeks to draw at first: several times what a straight line asks for, at most the horizon."""
+    mean = sum(dones) / len(dones)
+    return horizon if mean <= 0 else min(horizon, max(26, math.ceil(4 * stream.left / mean)))
+
+
+def _course(
+    stream: Stream, dones: list[float], uncovered: float, finished_so_far: float, dice: random.Random, length: int
+) -> Course:
+    weights = [dice.expovariate(1.0) for _ in dones]
+    growth = dice.gammavariate(uncovered + 0.5, 1.0) / finished_so_far
+    drawn = dice.choices(dones, weights, k=length)
+    if stream.pace:
+        last = stream.pace[-1]
+        drawn = [done * (stream.pace[at] if at < len(stream.pace) else last) for at, done in enumerate(drawn)]
+    return Course(done=list(accumulate(drawn)), wanted=_wanted(stream, growth, dice.gauss(0.0, 1.0)))
+
+
+def _wanted(stream: Stream, growth: float, luck: float) -> float:
+    """What is left with all that it uncovers. Each unit uncovers Poisson(growth) more, and so does each of those:
+
+    a branching process, whose total progeny (Otter 1949; Borel-Tanner distribution) has the mean left / (1 - growth)
+    and the variance left * growth / (1 - growth)^3. `luck` is a draw from the standard normal distribution.
+    """
+    if growth >= 1.0:
+        return math.inf
+    spread = math.sqrt(stream.left * stream.grain * growth / (1.0 - growth) ** 3)
+    return max(stream.left, stream.left / (1.0 - growth) + luck * spread)
+
+
+def finished(course: Course) -> float:
+    """Weeks until all is done; infinity where the run does not get there."""
+    before = 0.0
+    for week, done in enumerate(course.done):
+        if done >= course.wanted:
+            return week + (course.wanted - before) / (done - before)
+        before = done
+    return math.inf
+
+
+def quantile(ascending: Sequence[float], q: float) -> float:
+    """The smallest value that at least this share of the runs does not exceed."""
+    return ascending[min(len(ascending) - 1, math.ceil(q * len(ascending)) - 1)]
+
+
+def _day(today: date, weeks: float) -> date | None:
+    if not math.isfinite(weeks) or weeks > HORIZON:
+        return None
+    return today + timedelta(days=math.ceil(weeks * 7 - 1e-9))
+
+
+def _fan(courses: Sequence[Course], stream: Stream, *, until: float) -> tuple[Fan, ...]:
+    length = len(courses[0].done)
+    last = length if not math.isfinite(until) else min(length, math.ceil(until) + 1)
+    wanted = quantile(sorted(course.wanted for course in courses), 0.5)
+    growth = 1.0 - stream.left / wanted  # of what is done, the part that was not known today
+    points = []
+    for week in range(last):
+        reached = sorted(min(course.done[week], course.wanted) for course in courses)
+        middle = quantile(reached, 0.5)
+        points.append(
+            Fan(
+                weeks=week + 1,
+                low=quantile(reached, 0.15),
+                middle=middle,
+                high=quantile(reached, 0.85),
+                scope=max(0.0, middle) * growth,
+            )
+        )
+    return tuple(points)
