@@ -139,25 +139,27 @@ class Course:
     """One run: what is done at the end of each week from now on, and how much must be done in all."""
 
     done: list[float]
+    """The most that was done until then: what a bad week takes back was done once, and its date stays."""
     wanted: float
     """What is left and what it uncovers, and what that uncovers; infinity where it never ends."""
 
 
-def futures(*, stream: Stream, runs: int, seed: int, horizon: int = HORIZON) -> list[Course]:
-    """The runs. The same seed draws the same weeks, so that two streams can be held against each other."""
+def futures(*, stream: Stream, runs: int, seed: int, least_weeks: int = 0) -> list[Course]:
+    """The runs, each at least `least_weeks` long. The same seed draws the same weeks: so two plans can be compared."""
     weeks = recent(stream.weeks)
     dice = random.Random(seed)
     dones = [week.done for week in weeks]
     finished_so_far = sum(max(0.0, done) for done in dones)
     uncovered = max(0.0, sum(week.added for week in weeks))
-    length = _enough(stream, dones, horizon)
+    length = max(least_weeks, enough(stream))
     return [_course(stream, dones, uncovered, finished_so_far, dice, length) for _ in range(runs)]
 
 
-def _enough(stream: Stream, dones: Sequence[float], horizon: int) -> int:
-    """Weeks to draw at first: several times what a straight line asks for, at most the horizon."""
-    mean = sum(dones) / len(dones)
-    return horizon if mean <= 0 else min(horizon, max(26, math.ceil(4 * stream.left / mean)))
+def enough(stream: Stream) -> int:
+    """Weeks to draw: several times what a straight line asks for, at most ten years."""
+    dones = [week.done for week in recent(stream.weeks)]
+    mean = sum(dones) / max(1, len(dones))
+    return HORIZON if mean <= 0 else min(HORIZON, max(26, math.ceil(4 * stream.left / mean)))
 
 
 def _course(
@@ -169,7 +171,7 @@ def _course(
     if stream.pace:
         last = stream.pace[-1]
         drawn = [done * (stream.pace[at] if at < len(stream.pace) else last) for at, done in enumerate(drawn)]
-    return Course(done=list(accumulate(drawn)), wanted=_wanted(stream, growth, dice.gauss(0.0, 1.0)))
+    return Course(done=list(accumulate(accumulate(drawn), max)), wanted=_wanted(stream, growth, dice.gauss(0.0, 1.0)))
 
 
 def _wanted(stream: Stream, growth: float, luck: float) -> float:
@@ -186,12 +188,17 @@ def _wanted(stream: Stream, growth: float, luck: float) -> float:
 
 def finished(course: Course) -> float:
     """Weeks until all is done; infinity where the run does not get there."""
-    before = 0.0
-    for week, done in enumerate(course.done):
-        if done >= course.wanted:
-            return week + (course.wanted - before) / (done - before)
-        before = done
-    return math.inf
+    return reached(course, course.wanted)
+
+
+def reached(course: Course, goal: float) -> float:
+    """Weeks until so much is done; infinity where the run does not get there."""
+    week = bisect_left(course.done, goal)
+    if week >= len(course.done):
+        return math.inf
+    before = course.done[week - 1] if week else 0.0
+    step = course.done[week] - before
+    return week + ((goal - before) / step if step > 0 else 0.0)
 
 
 def quantile(ascending: Sequence[float], q: float) -> float:

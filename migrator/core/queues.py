@@ -1,0 +1,267 @@
+"""Teams that wait for each other: when each is done, what holds the end up, and what another plan would bring.
+
+The work is cut into pieces, each of one team; a piece may need others. In each run every team has a future of its
+own (core.forecast), works on one piece after another, the longest way to the end first, and waits where what it
+needs is not done. The end of a run is the end of its last piece; the pieces that it hung on, one by one back to
+today, are that run's critical path (Kelley & Walker 1959).
+"""
+
+import math
+from bisect import bisect_left
+from collections import Counter, deque
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final
+
+from migrator.core.forecast import HORIZON, SEED, Course, Stream, enough, futures, quantile, reached
+
+TEAM_RUNS: Final = 400
+"""Runs of the queues: each is dearer than one of a single stream."""
+SURE: Final = 0.85
+NOBODY: Final = ""
+"""The team of what no team owns."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Piece:
+    """A part of what is left that one team does in one go: a unit that others need, or all that nobody waits for."""
+
+    id: str
+    team: str
+    size: float
+    needs: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Plan:
+    """What is left, cut into pieces, and how each team has worked."""
+
+    pieces: tuple[Piece, ...]
+    teams: Mapping[str, Stream]
+    """By name; `left` is what the team's pieces come to."""
+    people: Mapping[str, float] = field(default_factory=dict)
+
+
+class Cycle(ValueError):
+    """Pieces that need each other in a ring. `ring` names them in order."""
+
+    def __init__(self, ring: Sequence[str]) -> None:
+        self.ring = tuple(ring)
+        super().__init__(f"These need each other in a ring: {' → '.join((*ring, ring[0]))}.")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamOutlook:
+    """One team's part in the end."""
+
+    team: str
+    left: float
+    p50: date | None
+    p85: date | None
+    due: date | None
+    """Its mini-deadline: done by then, what comes after meets the target in 85 of 100 runs. None without a target."""
+    critical: float
+    """Share of the runs in which the end hung on this team."""
+    stuck: str = ""
+    """Why it never ends: nobody works there, or nothing was ever finished."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Outlook:
+    """How a plan ends."""
+
+    start: date
+    finish: tuple[float, ...]
+    """Weeks until the end in each run, ascending; infinity where it never ends."""
+    teams: tuple[TeamOutlook, ...]
+    """The one that the end hangs on most first."""
+    critical: tuple[tuple[str, float], ...]
+    """Pieces by the share of the runs in which the end hung on them."""
+
+    @property
+    def p50(self) -> date | None:
+        return _day(self.start, quantile(self.finish, 0.50))
+
+    @property
+    def p85(self) -> date | None:
+        return _day(self.start, quantile(self.finish, SURE))
+
+    @property
+    def p95(self) -> date | None:
+        return _day(self.start, quantile(self.finish, 0.95))
+
+    def chance(self, deadline: date) -> float:
+        """Share of the runs that are over on that day."""
+        return bisect_left(self.finish, (deadline - self.start).days / 7 + 1e-9) / len(self.finish)
+
+
+def outlook(*, plan: Plan, today: date, target: date | None = None, runs: int = TEAM_RUNS, seed: int = SEED) -> Outlook:
+    """Live through the plan `runs` times. Raises Cycle where pieces need each other in a ring."""
+    order = by_urgency(plan.pieces)
+    working = _working(plan)
+    # Whoever waits needs a future beyond its own work: as far as the slowest one's, and its own behind it.
+    weeks = min(HORIZON, 2 * max(map(enough, working.values()), default=0))
+    courses = {
+        team: futures(stream=stream, runs=runs, seed=seed + at, least_weeks=weeks)
+        for at, (team, stream) in enumerate(sorted(working.items()))
+    }
+    lived = [_live(order, {team: each[run] for team, each in courses.items()}, plan) for run in range(runs)]
+    return Outlook(
+        start=today,
+        finish=tuple(sorted(run.end for run in lived)),
+        teams=_teams(plan, lived, today, target),
+        critical=_shares((piece for run in lived for piece in run.path), runs=runs),
+    )
+
+
+def _working(plan: Plan) -> dict[str, Stream]:
+    """The teams that get anywhere: with people, and with something ever finished."""
+    return {
+        team: stream
+        for team, stream in plan.teams.items()
+        if plan.people.get(team, 1.0) > 0 and sum(week.done for week in stream.weeks) > 0
+    }
+
+
+def by_urgency(pieces: Sequence[Piece]) -> list[Piece]:
+    """Pieces so that each comes after what it needs, and among those that could come, the longest way first."""
+    known = {piece.id: piece for piece in pieces}
+    followers: dict[str, list[str]] = {piece.id: [] for piece in pieces}
+    for piece in pieces:
+        for need in piece.needs:
+            if need in followers:
+                followers[need].append(piece.id)
+    order = _topological(known, followers)
+    way: dict[str, float] = {}
+    for pk in reversed(order):
+        way[pk] = known[pk].size + max((way[after] for after in followers[pk]), default=0.0)
+    rank = {pk: at for at, pk in enumerate(order)}
+    return [known[pk] for pk in sorted(order, key=lambda pk: (-way[pk], rank[pk]))]
+
+
+def _topological(known: Mapping[str, Piece], followers: Mapping[str, Sequence[str]]) -> list[str]:
+    waiting = {pk: sum(need in known for need in piece.needs) for pk, piece in known.items()}
+    ready = deque(pk for pk, count in waiting.items() if not count)
+    order = []
+    while ready:
+        pk = ready.popleft()
+        order.append(pk)
+        for after in followers[pk]:
+            waiting[after] -= 1
+            if not waiting[after]:
+                ready.append(after)
+    if len(order) < len(known):
+        raise Cycle(ring_among(known, [pk for pk, count in waiting.items() if count]))
+    return order
+
+
+def ring_among(known: Mapping[str, Piece], caught: Sequence[str]) -> list[str]:
+    """One ring of those that wait for each other, as the reader would walk it."""
+    inside, seen, at = set(caught), [], caught[0]
+    while at not in seen:
+        seen.append(at)
+        at = next(need for need in known[at].needs if need in inside)
+    return seen[seen.index(at) :]
+
+
+# ------------------------------------------------------------------------------------- one run
+
+
+@dataclass(frozen=True, slots=True)
+class _Run:
+    end: float
+    ends: Mapping[str, float]
+    """When each team ended, in weeks."""
+    path: tuple[str, ...]
+    on_path: frozenset[str]
+    """Teams on the critical path."""
+
+
+def _live(order: Sequence[Piece], courses: Mapping[str, Course], plan: Plan) -> _Run:
+    done: dict[str, float] = {}
+    because: dict[str, str | None] = {}
+    free: dict[str, tuple[float, str | None]] = {}
+    for piece in order:
+        moment, last = free.get(piece.team, (0.0, None))
+        start, why = moment, last
+        for need in piece.needs:
+            if done.get(need, 0.0) > start:
+                start, why = done[need], need
+        course = courses.get(piece.team)
+        stretch = 1.0 if course is None else course.wanted / max(plan.teams[piece.team].left, 1e-9)
+        end = math.inf if course is None else _worked_off(course, start, piece.size * stretch)
+        done[piece.id], because[piece.id] = end, why
+        free[piece.team] = (end, piece.id)
+    return _ended(order, done, because, {team: end for team, (end, _) in free.items()})
+
+
+def _ended(
+    order: Sequence[Piece], done: Mapping[str, float], because: Mapping[str, str | None], ends: Mapping[str, float]
+) -> _Run:
+    team_of = {piece.id: piece.team for piece in order}
+    last = max(done, key=lambda pk: done[pk], default=None)
+    path: list[str] = []
+    while last is not None:
+        path.append(last)
+        last = because[last]
+    end = done[path[0]] if path else 0.0
+    return _Run(end=end, ends=ends, path=tuple(path), on_path=frozenset(team_of[pk] for pk in path))
+
+
+def _worked_off(course: Course, start: float, size: float) -> float:
+    """When a team that begins at `start` (weeks) has done `size`; infinity where its future does not reach so far."""
+    if not math.isfinite(start) or not math.isfinite(size):
+        return math.inf
+    return max(start, reached(course, _done_by(course, start) + size))
+
+
+def _done_by(course: Course, moment: float) -> float:
+    week = math.floor(moment)
+    if week >= len(course.done):
+        return course.done[-1]
+    before = course.done[week - 1] if week else 0.0
+    return before + (course.done[week] - before) * (moment - week)
+
+
+# -------------------------------------------------------------------------------------- summed up
+
+
+def _teams(plan: Plan, lived: Sequence[_Run], today: date, target: date | None) -> tuple[TeamOutlook, ...]:
+    found = [_team(team, plan, lived, today, target) for team in plan.teams]
+    return tuple(sorted(found, key=lambda each: (-each.critical, -each.left, each.team)))
+
+
+def _team(team: str, plan: Plan, lived: Sequence[_Run], today: date, target: date | None) -> TeamOutlook:
+    ends = sorted(run.ends.get(team, 0.0) for run in lived)
+    after = sorted(run.end - run.ends.get(team, 0.0) for run in lived if team in run.on_path and math.isfinite(run.end))
+    tail = quantile(after, SURE) if after else 0.0
+    stream = plan.teams[team]
+    return TeamOutlook(
+        team=team,
+        left=stream.left,
+        p50=_day(today, quantile(ends, 0.50)),
+        p85=_day(today, quantile(ends, SURE)),
+        due=target - timedelta(days=math.ceil(tail * 7)) if target else None,
+        critical=sum(team in run.on_path for run in lived) / len(lived),
+        stuck=_stuck(team, plan),
+    )
+
+
+def _stuck(team: str, plan: Plan) -> str:
+    if plan.teams[team].left <= 0:
+        return ""
+    if plan.people.get(team, 1.0) <= 0:
+        return "Nobody works there."
+    if sum(week.done for week in plan.teams[team].weeks) <= 0:
+        return "Nothing was finished there yet, so nobody knows its pace."
+    return ""
+
+
+def _shares(names: Iterable[str], *, runs: int) -> tuple[tuple[str, float], ...]:
+    counts = Counter(names)
+    return tuple((name, count / runs) for name, count in sorted(counts.items(), key=lambda each: (-each[1], each[0])))
+
+
+def _day(start: date, weeks: float) -> date | None:
+    return start + timedelta(days=math.ceil(weeks * 7 - 1e-9)) if math.isfinite(weeks) else None

@@ -1,0 +1,140 @@
+"""Another plan beside today's: people who move, scope that is cut; and which moves bring most.
+
+Somebody new to a team brings little at first and costs a colleague's time (Brooks 1975): until the ramp-up is
+over a newcomer counts for a part of a person, and takes a part of one away.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import date
+from typing import Final
+
+from migrator.core.forecast import SEED, Stream
+from migrator.core.queues import SURE, Outlook, Plan, outlook
+
+RAMP_UP_WEEKS: Final = 4
+NEWCOMER: Final = 0.5
+"""What somebody new brings during the ramp-up, in people."""
+MENTOR: Final = 0.25
+"""What a newcomer takes from the team meanwhile, in people."""
+RANKING_RUNS: Final = 150
+TRIED: Final = 3
+"""Teams that are tried as givers, and as takers."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Move:
+    """People who change their team."""
+
+    giver: str
+    taker: str
+    people: float = 1.0
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Wish:
+    """What could be otherwise. `cut` takes that much work away from a team, in the plan's measure."""
+
+    moves: tuple[Move, ...] = ()
+    cut: Mapping[str, float] = field(default_factory=dict)
+    ramp_up_weeks: int = RAMP_UP_WEEKS
+
+
+class Impossible(ValueError):
+    """A wish that cannot be. `field` names its part."""
+
+    def __init__(self, field: str, message: str) -> None:
+        super().__init__(message)
+        self.field = field
+        self.message = message
+
+
+def applied(*, plan: Plan, wish: Wish) -> Plan:
+    """The plan as it would be. Raises Impossible naming what cannot be."""
+    people = dict(plan.people)
+    newcomers: dict[str, float] = {}
+    for move in wish.moves:
+        _check(plan, people, move)
+        people[move.giver] -= move.people
+        people[move.taker] += move.people
+        newcomers[move.taker] = newcomers.get(move.taker, 0.0) + move.people
+    teams = {
+        team: _paced(
+            stream, before=plan.people.get(team), after=people.get(team), new=newcomers.get(team, 0.0), wish=wish
+        )
+        for team, stream in plan.teams.items()
+    }
+    return _cut(replace(plan, teams=teams, people=people), wish.cut)
+
+
+def _check(plan: Plan, people: Mapping[str, float], move: Move) -> None:
+    for part, team in (("giver", move.giver), ("taker", move.taker)):
+        if team not in plan.teams:
+            raise Impossible(part, f"There is no team {team} in this plan.")
+        if team not in people:
+            raise Impossible(part, f"Nobody said how many people {team} has. Say so first.")
+    if move.giver == move.taker:
+        raise Impossible("taker", "People move from one team to another one.")
+    if not 0 < move.people <= people[move.giver]:
+        raise Impossible("people", f"{move.giver} has {people[move.giver]:g} people to give, not {move.people:g}.")
+    if plan.people[move.taker] <= 0:
+        raise Impossible("taker", f"{move.taker} has nobody today: nobody knows its pace.")
+
+
+def _paced(stream: Stream, *, before: float | None, after: float | None, new: float, wish: Wish) -> Stream:
+    if before is None or after is None or before <= 0 or after == before:
+        return stream
+    settled = after / before
+    learning = max(0.0, after - new * (1.0 - NEWCOMER) - new * MENTOR) / before
+    return replace(stream, pace=(*(learning for _ in range(wish.ramp_up_weeks)), settled))
+
+
+def _cut(plan: Plan, cut: Mapping[str, float]) -> Plan:
+    """Less work: each piece of the team gets smaller by the same share."""
+    shares = {}
+    for team, points in cut.items():
+        left = plan.teams[team].left if team in plan.teams else 0.0
+        if not 0 <= points <= left:
+            raise Impossible("cut", f"{team or 'Nobody'} has {left:g} left; {points:g} cannot be cut.")
+        shares[team] = 1.0 - points / left if left else 1.0
+    return replace(
+        plan,
+        pieces=tuple(replace(piece, size=piece.size * shares.get(piece.team, 1.0)) for piece in plan.pieces),
+        teams={team: replace(s, left=s.left * shares.get(team, 1.0)) for team, s in plan.teams.items()},
+    )
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Ranked:
+    """One move and what it brings."""
+
+    move: Move
+    chance: float | None
+    """Of making the target with it; None without a target."""
+    gained_weeks: float
+    """By how many weeks the 85 % date comes earlier; negative where it comes later."""
+
+
+def best_moves(
+    *, plan: Plan, today: date, target: date | None = None, people: float = 1.0, seed: int = SEED
+) -> tuple[Ranked, ...]:
+    """Moves that bring the end nearer, the best first: from teams that the end hangs on least to those it hangs on."""
+    now = outlook(plan=plan, today=today, target=target, runs=RANKING_RUNS, seed=seed)
+    found = []
+    for move in _worth_a_try(plan, now, people):
+        then = outlook(plan=applied(plan=plan, wish=Wish(moves=(move,))), today=today, runs=RANKING_RUNS, seed=seed)
+        gained = _sure(now) - _sure(then)
+        found.append(Ranked(move=move, chance=then.chance(target) if target else None, gained_weeks=gained))
+    return tuple(sorted((each for each in found if each.gained_weeks > 0), key=lambda each: -each.gained_weeks))
+
+
+def _worth_a_try(plan: Plan, now: Outlook, people: float) -> Iterable[Move]:
+    ranked: Sequence[str] = [each.team for each in now.teams if plan.people.get(each.team, 0.0) > 0]
+    takers = ranked[:TRIED]
+    givers = [team for team in reversed(ranked) if plan.people[team] > people][:TRIED]
+    return [Move(giver=giver, taker=taker, people=people) for taker in takers for giver in givers if giver != taker]
+
+
+def _sure(found: Outlook) -> float:
+    """Weeks until the end in 85 of 100 runs; ten years where it never comes."""
+    return min(520.0, found.finish[min(len(found.finish) - 1, int(SURE * len(found.finish)))])
