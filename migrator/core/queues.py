@@ -12,6 +12,7 @@ from collections import Counter, deque
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
+from heapq import heappop, heappush
 from typing import Final
 
 from migrator.core.forecast import HORIZON, SEED, Course, Stream, enough, futures, quantile, reached
@@ -106,7 +107,7 @@ def outlook(*, plan: Plan, today: date, target: date | None = None, runs: int = 
         team: futures(stream=stream, runs=runs, seed=seed + at, least_weeks=weeks)
         for at, (team, stream) in enumerate(sorted(working.items()))
     }
-    lived = [_live(order, {team: each[run] for team, each in courses.items()}, plan) for run in range(runs)]
+    lived = [_Life(order, {team: each[run] for team, each in courses.items()}, plan).live() for run in range(runs)]
     return Outlook(
         start=today,
         finish=tuple(sorted(run.end for run in lived)),
@@ -178,35 +179,94 @@ class _Run:
     """Teams on the critical path."""
 
 
-def _live(order: Sequence[Piece], courses: Mapping[str, Course], plan: Plan) -> _Run:
-    done: dict[str, float] = {}
-    because: dict[str, str | None] = {}
-    free: dict[str, tuple[float, str | None]] = {}
-    for piece in order:
-        moment, last = free.get(piece.team, (0.0, None))
-        start, why = moment, last
-        for need in piece.needs:
-            if done.get(need, 0.0) > start:
-                start, why = done[need], need
-        course = courses.get(piece.team)
-        stretch = 1.0 if course is None else course.wanted / max(plan.teams[piece.team].left, 1e-9)
-        end = math.inf if course is None else _worked_off(course, start, piece.size * stretch)
-        done[piece.id], because[piece.id] = end, why
-        free[piece.team] = (end, piece.id)
-    return _ended(order, done, because, {team: end for team, (end, _) in free.items()})
+@dataclass(slots=True)
+class _Desk:
+    """Where one team works in one run: what it could begin with, and whether it has begun something."""
+
+    course: Course
+    stretch: float
+    """What uncovered scope does to the size of its pieces."""
+    ready: list[tuple[int, str]] = field(default_factory=list)
+    busy: bool = False
 
 
-def _ended(
-    order: Sequence[Piece], done: Mapping[str, float], because: Mapping[str, str | None], ends: Mapping[str, float]
-) -> _Run:
-    team_of = {piece.id: piece.team for piece in order}
-    last = max(done, key=lambda pk: done[pk], default=None)
-    path: list[str] = []
-    while last is not None:
-        path.append(last)
-        last = because[last]
-    end = done[path[0]] if path else 0.0
-    return _Run(end=end, ends=ends, path=tuple(path), on_path=frozenset(team_of[pk] for pk in path))
+class _Life:
+    """One run, event by event: a piece ends, others become ready, teams that were free begin."""
+
+    def __init__(self, order: Sequence[Piece], courses: Mapping[str, Course], plan: Plan) -> None:
+        self._pieces = {piece.id: piece for piece in order}
+        self._rank = {piece.id: at for at, piece in enumerate(order)}
+        self._desks = {
+            team: _Desk(course, course.wanted / max(plan.teams[team].left, 1e-9)) for team, course in courses.items()
+        }
+        self._open = {piece.id: {need for need in piece.needs if need in self._rank} for piece in order}
+        self._followers: dict[str, list[str]] = {}
+        for piece in order:
+            for need in self._open[piece.id]:
+                self._followers.setdefault(need, []).append(piece.id)
+        self._ending: list[tuple[float, int, str]] = []
+        self._done: dict[str, float] = {}
+        self._because: dict[str, str | None] = {}
+
+    def live(self) -> _Run:
+        for pk, needs in self._open.items():
+            if not needs:
+                self._make_ready(pk)
+        for desk in self._desks.values():
+            self._begin(desk, 0.0, None)
+        while self._ending:
+            moment, _, pk = heappop(self._ending)
+            self._end(pk, moment)
+        return self._summed_up()
+
+    def _make_ready(self, pk: str) -> _Desk | None:
+        desk = self._desks.get(self._pieces[pk].team)
+        if desk is not None:
+            heappush(desk.ready, (self._rank[pk], pk))
+        return desk
+
+    def _begin(self, desk: _Desk, moment: float, because: str | None) -> None:
+        """Take up the most urgent piece, unless the team is at one."""
+        if desk.busy or not desk.ready:
+            return
+        rank, pk = heappop(desk.ready)
+        end = _worked_off(desk.course, moment, self._pieces[pk].size * desk.stretch)
+        if not math.isfinite(end):
+            return
+        desk.busy, self._because[pk] = True, because
+        heappush(self._ending, (end, rank, pk))
+
+    def _end(self, pk: str, moment: float) -> None:
+        self._done[pk] = moment
+        desk = self._desks[self._pieces[pk].team]
+        desk.busy = False
+        woken = [desk]
+        for after in self._followers.get(pk, ()):
+            self._open[after].discard(pk)
+            if not self._open[after] and (other := self._make_ready(after)) is not None:
+                woken.append(other)
+        for each in woken:
+            self._begin(each, moment, pk)
+
+    def _summed_up(self) -> _Run:
+        ends: dict[str, float] = {}
+        for pk, piece in self._pieces.items():
+            ends[piece.team] = max(ends.get(piece.team, 0.0), self._done.get(pk, math.inf))
+        end = max(ends.values(), default=0.0)
+        path = self._path() if math.isfinite(end) else self._undone()
+        return _Run(end=end, ends=ends, path=path, on_path=frozenset(self._pieces[pk].team for pk in path))
+
+    def _path(self) -> tuple[str, ...]:
+        path: list[str] = []
+        last = max(self._done, key=lambda pk: self._done[pk], default=None)
+        while last is not None:
+            path.append(last)
+            last = self._because[last]
+        return tuple(path)
+
+    def _undone(self) -> tuple[str, ...]:
+        """What the end hangs on where there is none: pieces that nothing but their own team keeps from being done."""
+        return tuple(pk for pk in self._pieces if pk not in self._done and not self._open[pk])
 
 
 def _worked_off(course: Course, start: float, size: float) -> float:
