@@ -16,18 +16,20 @@ DAYS = 90
 
 UNITS = """
 INSERT INTO inventory_unit (project_id, service_id, team_id, parent_id, key, kind, operation, description, source,
-    sister, added_at, stage, candidate_bp, mirror_bp, version, evidence_epoch, table_version, stage_since)
+    sister, added_at, stage, candidate_bp, mirror_bp, version, evidence_epoch, table_version, stage_since,
+    risk, aliases, label)
 SELECT %(project)s, %(service)s + n %% 10, %(team)s + n %% 10, NULL,
     'GET /area' || n %% 100 || '/things/' || n || '/{id}', 'endpoint', 'read', '', 'spec',
-    false, %(now)s - interval '100 days' + n %% 60 * interval '1 day', 'backlog', 0, 0, 0, 0, 1, NULL
+    false, %(now)s - interval '100 days' + n %% 60 * interval '1 day', 'backlog', 0, 0, 0, 0, 1, NULL, '', '[]', ''
 FROM generate_series(1, %(endpoints)s) n
 """
 
 FIELDS = """
 INSERT INTO inventory_unit (project_id, service_id, team_id, parent_id, key, kind, operation, description, source,
-    sister, added_at, stage, candidate_bp, mirror_bp, version, evidence_epoch, table_version, stage_since)
+    sister, added_at, stage, candidate_bp, mirror_bp, version, evidence_epoch, table_version, stage_since,
+    risk, aliases, label)
 SELECT u.project_id, u.service_id, u.team_id, u.id, u.key || ' $.field_' || f, 'field', 'read', '', 'spec',
-    false, u.added_at, 'backlog', 0, 0, 0, 0, 1, NULL
+    false, u.added_at, 'backlog', 0, 0, 0, 0, 1, NULL, '', '[]', ''
 FROM inventory_unit u CROSS JOIN generate_series(1, %(fields)s) f
 WHERE u.project_id = %(project)s AND u.kind = 'endpoint'
 """
@@ -63,9 +65,9 @@ WHERE f.unit_id = u.id
 STANDINGS = """
 INSERT INTO observations_standing (unit_id, shard, evidence_epoch, first_at, last_at, last_seen_at, match, mismatch,
     accepted, incomparable, candidate_error, legacy_error, skipped, not_sampled, served_candidate,
-    legacy_latency, candidate_latency, subjects, mismatching_subjects)
+    legacy_latency, candidate_latency, subjects, mismatching_subjects, shapes, callers, legacy_cost, candidate_cost)
 SELECT id, id %% 4, evidence_epoch, %(now)s - interval '5 days', %(now)s, %(now)s, 40000 + id, (id %% 10 = 0)::int * 17,
-    0, 0, 0, 0, 3, 900, 0, '{"100": 400, "150": 60}', '{"90": 400, "140": 60}', '', ''
+    0, 0, 0, 0, 3, 900, 0, '{"100": 400, "150": 60}', '{"90": 400, "140": 60}', '', '', '', '{}', '{}', '{}'
 FROM inventory_unit WHERE project_id = %(project)s AND stage NOT IN ('backlog', 'removed')
 """
 

@@ -9,7 +9,7 @@ today, are that run's critical path (Kelley & Walker 1959).
 import math
 from bisect import bisect_left
 from collections import Counter, deque
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from heapq import heappop, heappush
@@ -97,16 +97,25 @@ class Outlook:
         return bisect_left(self.finish, (deadline - self.start).days / 7 + 1e-9) / len(self.finish)
 
 
-def outlook(*, plan: Plan, today: date, target: date | None = None, runs: int = TEAM_RUNS, seed: int = SEED) -> Outlook:
-    """Live through the plan `runs` times. Raises Cycle where pieces need each other in a ring."""
+Drawn = Mapping[str, Sequence[Course]]
+"""The futures of teams, one for each run."""
+
+
+def outlook(
+    *,
+    plan: Plan,
+    today: date,
+    target: date | None = None,
+    runs: int = TEAM_RUNS,
+    seed: int = SEED,
+    drawn: Drawn | None = None,
+) -> Outlook:
+    """Live through the plan `runs` times. Raises Cycle where pieces need each other in a ring.
+
+    `drawn` are futures that `draw()` has made already, for as many runs.
+    """
     order = by_urgency(plan.pieces)
-    working = _working(plan)
-    # Whoever waits needs a future beyond its own work: as far as the slowest one's, and its own behind it.
-    weeks = min(HORIZON, 2 * max(map(enough, working.values()), default=0))
-    courses = {
-        team: futures(stream=stream, runs=runs, seed=seed + at, least_weeks=weeks)
-        for at, (team, stream) in enumerate(sorted(working.items()))
-    }
+    courses = draw(plan=plan, runs=runs, seed=seed) if drawn is None else drawn
     lived = [_Life(order, {team: each[run] for team, each in courses.items()}, plan).live() for run in range(runs)]
     return Outlook(
         start=today,
@@ -114,6 +123,19 @@ def outlook(*, plan: Plan, today: date, target: date | None = None, runs: int = 
         teams=_teams(plan, lived, today, target),
         critical=_shares((piece for run in lived for piece in run.path), runs=runs),
     )
+
+
+def draw(*, plan: Plan, runs: int, seed: int = SEED, only: Collection[str] | None = None) -> Drawn:
+    """Futures of the plan's teams, or of some of them. A team's luck is the same in every plan that it is part of."""
+    working = _working(plan)
+    luck = {team: seed + at for at, team in enumerate(sorted(plan.teams))}
+    # Whoever waits needs a future beyond its own work: as far as the slowest one's, and its own behind it.
+    weeks = min(HORIZON, 2 * max(map(enough, working.values()), default=0))
+    return {
+        team: futures(stream=stream, runs=runs, seed=luck[team], least_weeks=weeks)
+        for team, stream in working.items()
+        if only is None or team in only
+    }
 
 
 def _working(plan: Plan) -> dict[str, Stream]:

@@ -10,14 +10,14 @@ from datetime import date
 from typing import Final
 
 from migrator.core.forecast import SEED, Stream
-from migrator.core.queues import SURE, Outlook, Plan, outlook
+from migrator.core.queues import SURE, Outlook, Plan, draw, outlook
 
 RAMP_UP_WEEKS: Final = 4
 NEWCOMER: Final = 0.5
 """What somebody new brings during the ramp-up, in people."""
 MENTOR: Final = 0.25
 """What a newcomer takes from the team meanwhile, in people."""
-RANKING_RUNS: Final = 150
+RANKING_RUNS: Final = 120
 TRIED: Final = 3
 """Teams that are tried as givers, and as takers."""
 
@@ -119,10 +119,13 @@ def best_moves(
     *, plan: Plan, today: date, target: date | None = None, people: float = 1.0, seed: int = SEED
 ) -> tuple[Ranked, ...]:
     """Moves that bring the end nearer, the best first: from teams that the end hangs on least to those it hangs on."""
-    now = outlook(plan=plan, today=today, target=target, runs=RANKING_RUNS, seed=seed)
+    drawn = draw(plan=plan, runs=RANKING_RUNS, seed=seed)
+    now = outlook(plan=plan, today=today, target=target, runs=RANKING_RUNS, drawn=drawn)
     found = []
     for move in _worth_a_try(plan, now, people):
-        then = outlook(plan=applied(plan=plan, wish=Wish(moves=(move,))), today=today, runs=RANKING_RUNS, seed=seed)
+        other = applied(plan=plan, wish=Wish(moves=(move,)))
+        moved = draw(plan=other, runs=RANKING_RUNS, seed=seed, only=(move.giver, move.taker))
+        then = outlook(plan=other, today=today, runs=RANKING_RUNS, drawn={**drawn, **moved})
         gained = _sure(now) - _sure(then)
         found.append(Ranked(move=move, chance=then.chance(target) if target else None, gained_weeks=gained))
     return tuple(sorted((each for each in found if each.gained_weeks > 0), key=lambda each: -each.gained_weeks))

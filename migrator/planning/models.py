@@ -233,3 +233,39 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class DayCount(models.Model):
+    """How many units went from one stage to another on one day (UTC), as they were tagged then. See counting."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+", db_constraint=False)
+    day = models.DateField()
+    kind = models.CharField(max_length=10)
+    service_id = models.BigIntegerField()
+    team_id = models.BigIntegerField(help_text="0: nobody's.")
+    from_stage = models.CharField(max_length=20)
+    to_stage = models.CharField(max_length=20)
+    units = models.PositiveIntegerField()
+    points = models.FloatField(help_text="Effort of those that somebody estimated.")
+    unknown = models.PositiveIntegerField(help_text="How many nobody did.")
+
+    class Meta:
+        constraints: ClassVar = [
+            models.UniqueConstraint(
+                fields=["project", "day", "kind", "service_id", "team_id", "from_stage", "to_stage"],
+                name="one_count_per_day_and_tags",
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.day}: {self.units} {self.from_stage} -> {self.to_stage}"
+
+
+class Counted(models.Model):
+    """Up to which flip of a project the days are counted."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, related_name="+")
+    flip = models.BigIntegerField(default=0)
+
+    def __str__(self) -> str:
+        return f"{self.project} up to {self.flip}"
