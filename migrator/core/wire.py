@@ -14,7 +14,10 @@ from typing import Annotated, Final
 
 import msgspec
 
-from migrator.core.measures import Count, Identity, Key, Milliseconds, Share, Text
+from migrator.core.manners import Anonymous as Anonymous
+from migrator.core.manners import Manners as Manners
+from migrator.core.manners import SubjectSource as SubjectSource
+from migrator.core.measures import Count, Identity, Key, Milliseconds, Name, Share, Text
 from migrator.core.rulespec import Form as Form
 from migrator.core.rulespec import RuleKind as RuleKind
 from migrator.core.rulespec import RuleSpec as RuleSpec
@@ -22,6 +25,12 @@ from migrator.core.stages import Operation, Stage
 
 BUCKET_ALGORITHM: Final = "xxh64-mod-10000"
 BUCKET_ALGORITHM_VERSION: Final = 1
+MOST_CALLERS: Final = 50
+"""Kinds of caller that one tally may name."""
+MOST_BUILDS: Final = 100
+"""Builds that one report may name."""
+REPLAY: Final = "replay"
+"""Kind of a report's sender that is no data plane: it sends recorded requests again, and serves nobody."""
 
 
 class Side(StrEnum):
@@ -114,55 +123,6 @@ class Upstreams:
     """Candidate calls in flight for the mirror, per worker process. More are shed and counted as skipped."""
     mirror_body_bytes: Count = 1_048_576
     """Bodies beyond this are streamed through and neither mirrored nor compared."""
-
-
-class SubjectSource(StrEnum):
-    """Where a request's sticky key is found."""
-
-    NONE = "none"
-    HEADER = "header"
-    COOKIE = "cookie"
-    JWT_CLAIM = "jwt_claim"
-    """A claim of the bearer token. Read, not verified: it steers, it does not authorise."""
-
-
-class Anonymous(StrEnum):
-    """What happens to a request without a subject."""
-
-    RANDOM = "random"
-    LEGACY = "legacy"
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Manners:
-    """How a project's data planes behave apart from the units."""
-
-    subject_source: SubjectSource = SubjectSource.NONE
-    subject_name: str = ""
-    anonymous: Anonymous = Anonymous.RANDOM
-    announce_side: bool = False
-    """Add `X-Migrator-Served-By` to answers."""
-    compared_headers: tuple[str, ...] = ("content-type", "location")
-    value_paths: tuple[str, ...] = ()
-    """Path shapes whose values may leave the data plane in samples; `$..*` is all of them."""
-    candidate_headers_dropped: tuple[str, ...] = ()
-    """Request headers that mirrored calls must not carry, such as `cookie`."""
-    noise_share: Share = 100
-    """Of the mirrored reads, how many are followed by two more to one side, to see whether it agrees with itself."""
-    fingerprint: Annotated[str, msgspec.Meta(max_length=500)] = ""
-    """Where an answer names the version of its data: `header:etag`, `$.updated_at`. Empty where nowhere."""
-    rereads_after_ms: Annotated[tuple[Milliseconds, ...], msgspec.Meta(max_length=3)] = (200, 1_000, 4_000)
-    """A mismatch of a read is read again on both sides after these pauses; empty: never."""
-    reread_share: Share = 500
-    """Of the mirrored requests, how many may be read again."""
-    rereads_per_second: Annotated[float, msgspec.Meta(ge=0, le=10_000)] = 10.0
-    """Likewise, per worker process."""
-    caller_header: str = ""
-    """Request header that says who calls, such as `user-agent` or `x-client`: differences are counted by its value."""
-    build_header: str = ""
-    """Response header in which a side names its build."""
-    cost_header: str = ""
-    """Response header in which a side counts what the answer cost its database, such as `x-db-queries`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -260,10 +220,10 @@ class Tally:
     mismatching_subjects: tuple[int, ...] = ()
     shapes: tuple[int, ...] = ()
     """Sketch of the distinct shapes of request among the pairs: method, and which parameters were named."""
-    callers: Mapping[Text, Count] = field(default_factory=dict)
-    """Pairs by kind of caller: what the project's header for it said. Bounded; the rest is under `…`."""
+    callers: Annotated[Mapping[Name, Count], msgspec.Meta(max_length=MOST_CALLERS)] = field(default_factory=dict)
+    """Pairs by kind of caller (core.requested): what the project's header for it said. The rest is under `…`."""
     legacy_cost: Mapping[int, Count] = field(default_factory=dict)
-    """Calls by what they cost the database: a histogram (core.tally) of the project's header."""
+    """Calls by what they cost the database: a histogram (core.histograms) of the project's header."""
     candidate_cost: Mapping[int, Count] = field(default_factory=dict)
     replayed: bool = False
     """These pairs are recorded requests that were sent again: kept apart from what callers did."""
@@ -387,6 +347,18 @@ class Observed:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class SeenBuild:
+    """A build that answered as one side of a service lately."""
+
+    service: Identity
+    side: Side
+    build: Name = ""
+    """Empty for answers that named none although the project's header for it is known."""
+    last_seen: Annotated[float, msgspec.Meta(ge=0, le=2**40)]
+    """Seconds since the epoch."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Report:
     """What one data plane process saw since its last report. `(source, boot, seq)` makes it count once."""
 
@@ -415,6 +387,8 @@ class Report:
     tallies: tuple[Tally, ...] = ()
     samples: tuple[Sample, ...] = ()
     observed: tuple[Observed, ...] = ()
+    builds: Annotated[tuple[SeenBuild, ...], msgspec.Meta(max_length=MOST_BUILDS)] = ()
+    """Which builds answered since the last report, where the project's header for them is known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
