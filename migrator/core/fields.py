@@ -12,7 +12,10 @@ from typing import Any
 
 from migrator.core.body import Document
 from migrator.core.comparison import Answer, Comparison, document
-from migrator.core.paths import BODY, EVERY, Step, admits, covers_place, parse_path, parse_shape
+from migrator.core.paths import BODY, EVERY, PathRefused, Step, admits, covers_place, parse_path, parse_shape
+from migrator.core.routing import Route, field_path
+from migrator.core.tally import FieldResult
+from migrator.core.wire import Outcome
 
 
 @dataclass(slots=True)
@@ -74,6 +77,40 @@ class FieldIndex:
             nodes = list(_followed(nodes, step))
         for node in nodes:
             yield from _under(node)
+
+
+def index_of(fields: Iterable[Route]) -> FieldIndex:
+    """The fields of one endpoint, ready to be looked for. Those whose path is not understood are left out."""
+    paths: list[tuple[int, str]] = []
+    for route in fields:
+        path = field_path(route.unit.key)
+        if path is not None and _understood(path):
+            paths.append((route.unit.id, path))
+    return FieldIndex(paths)
+
+
+def results_of(
+    fields: Iterable[Route], index: FieldIndex, *, comparison: Comparison, control: Answer
+) -> list[FieldResult]:
+    """What a pair says about each of these fields of its endpoint that occurs in it. `index` is of all of them."""
+    results = index.results(comparison, control)
+    return [
+        FieldResult(
+            route.unit.id,
+            route.unit.evidence_epoch,
+            Outcome.MISMATCH if results[route.unit.id] else Outcome.MATCH,
+        )
+        for route in fields
+        if route.unit.id in results
+    ]
+
+
+def _understood(path: str) -> bool:
+    try:
+        FieldIndex([(0, path)])
+    except PathRefused:
+        return False
+    return True
 
 
 def _followed(nodes: list[_Node], step: Step) -> Iterator[_Node]:

@@ -6,13 +6,22 @@ so that any shard may add up any part at any time.
 """
 
 import struct
-from collections.abc import Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from math import ceil, floor, log
 from typing import Final, NamedTuple
 
 from xxhash import xxh64_intdigest
 
+from migrator.core.histograms import BASE as BASE
+from migrator.core.histograms import GREATEST_MS as GREATEST_MS
+from migrator.core.histograms import LEAST_MS as LEAST_MS
+from migrator.core.histograms import bucket_of_greatest as bucket_of_greatest
+from migrator.core.histograms import cost_bucket
+from migrator.core.histograms import latency_bucket as latency_bucket
+from migrator.core.histograms import latency_of as latency_of
+from migrator.core.histograms import merge_histograms as merge_histograms
+from migrator.core.histograms import quantile as quantile
+from migrator.core.histograms import quantiles as quantiles
 from migrator.core.noise import NoiseTally
 from migrator.core.wire import (
     BAD_OUTCOMES,
@@ -27,11 +36,6 @@ from migrator.core.wire import (
     Tally,
 )
 
-BASE: Final = 1.02
-"""Each latency bucket is 2 % wider than the one before: read from its middle, a latency is at most 1 % off."""
-LEAST_MS: Final = 0.01
-"""What bucket 0 holds: everything up to here."""
-GREATEST_MS: Final = 86_400_000.0
 SKETCH_SIZE: Final = 512
 """Hashes that a sketch keeps. With fewer it is exact; with so many its standard error is 4.4 %."""
 PATHS_KEPT: Final = 200
@@ -43,58 +47,14 @@ CALLERS_KEPT: Final = 64
 """Hashes that the sketch of such a set keeps: exact with fewer, then a standard error of 12.5 %."""
 NAMES_KEPT: Final = 8
 """Values of the caller's header, and builds of a side, that such a set counts apart. The rest is under OTHER_SHAPE."""
+KINDS_KEPT: Final = 20
+"""Kinds of caller that a tally counts apart. Likewise."""
 NAME_LENGTH: Final = 80
 RULES_KEPT: Final = 200
 
-_STEP: Final = log(BASE)
 _HASHES: Final = 2**64
 _PAIRS: Final = frozenset(PAIR_OUTCOMES)
 _BAD: Final = frozenset(BAD_OUTCOMES)
-
-
-# ------------------------------------------------------------------------------------ latencies
-
-
-def latency_bucket(ms: float) -> int:
-    """The histogram bucket of a latency, 0 to 1,156. What is no latency (negative, NaN) is in the first or last."""
-    if ms <= LEAST_MS:
-        return 0
-    if not ms < GREATEST_MS:
-        return bucket_of_greatest
-    return 1 + floor(log(ms / LEAST_MS) / _STEP)
-
-
-def latency_of(bucket: int) -> float:
-    """Milliseconds that stand for a bucket: its geometric middle, within 1 % of everything in it."""
-    return LEAST_MS if bucket <= 0 else float(LEAST_MS * BASE ** (bucket - 0.5))
-
-
-bucket_of_greatest: Final = 1 + floor(log(GREATEST_MS / LEAST_MS) / _STEP)
-
-
-def quantile(histogram: Mapping[int, int], q: float) -> float | None:
-    """The latency in milliseconds that the share `q` (0–1) of the histogram does not exceed.
-
-    None for an empty histogram: there is no such latency.
-    """
-    total = sum(histogram.values())
-    if total <= 0:
-        return None
-    rank = max(1, ceil(min(max(q, 0.0), 1.0) * total))
-    for bucket in sorted(histogram):
-        rank -= histogram[bucket]
-        if rank <= 0:
-            return latency_of(bucket)
-    return None
-
-
-def merge_histograms(histograms: Iterable[Mapping[int, int]]) -> dict[int, int]:
-    """All histograms as one."""
-    merged: dict[int, int] = {}
-    for histogram in histograms:
-        for bucket, count in histogram.items():
-            merged[bucket] = merged.get(bucket, 0) + count
-    return merged
 
 
 # ------------------------------------------------------------------------------------- subjects
@@ -120,9 +80,12 @@ def smallest(hashes: Collection[int], size: int = SKETCH_SIZE) -> tuple[int, ...
 
 def estimate(sketch: Sequence[int], size: int = SKETCH_SIZE) -> int:
     """How many distinct subjects a sorted sketch stands for: exact below its size, an estimate from there on."""
-    if len(sketch) < size:
-        return len(sketch)
-    return round((size - 1) * _HASHES / (sketch[size - 1] + 1))
+    return len(sketch) if len(sketch) < size else estimate_of(size, sketch[size - 1], size)
+
+
+def estimate_of(length: int, greatest: int, size: int = SKETCH_SIZE) -> int:
+    """The same from a sketch's length and its greatest hash alone."""
+    return length if length < size else round((size - 1) * _HASHES / (greatest + 1))
 
 
 def pack_sketch(sketch: Sequence[int]) -> bytes:
@@ -174,6 +137,10 @@ class Observation:
     candidate_ms: float | None = None
     subject: int | None = None
     """`subject_hash()` of the caller, None for an anonymous one."""
+    entity: int | None = None
+    """What stands for an anonymous caller, so that what repeats counts once: a hash of the request (core.requested)."""
+    shape: int | None = None
+    """Hash of the request's shape (core.requested)."""
     shapes: Sequence[Place | tuple[str, str]] = ()
     """Places in which the two answers differed, each once; of some nothing but shape and kind is known."""
     fields: Sequence[FieldResult] = ()
@@ -181,10 +148,17 @@ class Observation:
     """Rules that hid or accepted something."""
     caller: str | None = None
     """What the header said that the project names for it."""
+    kind: str | None = None
+    """The kind of caller by that header (core.requested)."""
+    legacy_cost: float | None = None
+    """What the answer cost the side's database, in whatever the project's header counts."""
+    candidate_cost: float | None = None
     legacy_build: str | None = None
     candidate_build: str | None = None
     proof: Proof | None = None
     """How a mismatch was looked into."""
+    replayed: bool = False
+    """A recorded request that was sent again, by nobody."""
 
 
 @dataclass(slots=True)
@@ -235,20 +209,45 @@ class _Open:
     candidate_latency: dict[int, int] = field(default_factory=dict)
     subjects: set[int] = field(default_factory=set)
     mismatching_subjects: set[int] = field(default_factory=set)
+    shapes: set[int] = field(default_factory=set)
+    callers: dict[str, int] = field(default_factory=dict)
+    legacy_cost: dict[int, int] = field(default_factory=dict)
+    candidate_cost: dict[int, int] = field(default_factory=dict)
     paths: dict[tuple[str, str, str], _Path] = field(default_factory=dict)
     causes: dict[tuple[int, ...], _Cause] = field(default_factory=dict)
     hidden: dict[int, int] = field(default_factory=dict)
     proofs: dict[Proof, int] = field(default_factory=dict)
     noise: NoiseTally = field(default_factory=NoiseTally)
 
-    def count(self, outcome: Outcome, served: Side, subject: int | None) -> None:
+    def count(self, outcome: Outcome, seen: Observation) -> None:
+        """Count the request with this outcome: its own for its endpoint, another for a field."""
         self.outcomes[outcome] = self.outcomes.get(outcome, 0) + 1
-        if served is Side.CANDIDATE:
+        if seen.served is Side.CANDIDATE:
             self.served_candidate += 1
-        if subject is not None and outcome in _PAIRS:
-            _remember(self.subjects, subject)
-            if outcome in _BAD:
-                _remember(self.mismatching_subjects, subject)
+        if outcome in _PAIRS:
+            self._pair(seen, bad=outcome in _BAD)
+
+    def measure(self, seen: Observation) -> None:
+        """Count what the two calls took and cost."""
+        if seen.legacy_ms is not None:
+            _add(self.legacy_latency, latency_bucket(seen.legacy_ms))
+        if seen.candidate_ms is not None:
+            _add(self.candidate_latency, latency_bucket(seen.candidate_ms))
+        if seen.legacy_cost is not None:
+            _add(self.legacy_cost, cost_bucket(seen.legacy_cost))
+        if seen.candidate_cost is not None:
+            _add(self.candidate_cost, cost_bucket(seen.candidate_cost))
+
+    def _pair(self, seen: Observation, *, bad: bool) -> None:
+        who = seen.entity if seen.subject is None else seen.subject
+        if who is not None:
+            _remember(self.subjects, who)
+            if bad:
+                _remember(self.mismatching_subjects, who)
+        if seen.shape is not None:
+            _remember(self.shapes, seen.shape)
+        if seen.kind is not None:
+            name(self.callers, seen.kind, KINDS_KEPT)
 
     def differ(self, seen: Observation) -> None:
         """Count each place and all of them together. Places beyond what is kept apart count once together."""
@@ -279,7 +278,7 @@ class _Open:
             path = self.paths[key] = _Path(len(self.paths))
         return path
 
-    def close(self, unit: int, window: int, evidence_epoch: int) -> Tally:
+    def close(self, unit: int, window: int, evidence_epoch: int, replayed: bool) -> Tally:
         return Tally(
             unit=unit,
             window=window,
@@ -290,6 +289,11 @@ class _Open:
             candidate_latency=self.candidate_latency,
             subjects=smallest(self.subjects),
             mismatching_subjects=smallest(self.mismatching_subjects),
+            shapes=smallest(self.shapes),
+            callers=self.callers,
+            legacy_cost=self.legacy_cost,
+            candidate_cost=self.candidate_cost,
+            replayed=replayed,
             paths=tuple(
                 PathCount(shape=shape, kind=str(kind), count=path.count, pattern=pattern, whole=path.whole)
                 for (shape, kind, pattern), path in self.paths.items()
@@ -306,10 +310,10 @@ OTHER: Final = (OTHER_SHAPE, OTHER_SHAPE)
 
 
 class Folder:
-    """Counts observations into tallies, one per unit, window and evidence epoch."""
+    """Counts observations into tallies, one per unit, window and evidence epoch; those of replays apart."""
 
     def __init__(self) -> None:
-        self._open: dict[tuple[int, int, int], _Open] = {}
+        self._open: dict[tuple[int, int, int, bool], _Open] = {}
 
     def __len__(self) -> int:
         """How many tallies are open."""
@@ -318,14 +322,9 @@ class Folder:
     def observe(self, seen: Observation) -> None:
         """Count one request for its endpoint and for each field that occurred in it."""
         window = int(seen.at) // WINDOW_SECONDS * WINDOW_SECONDS
-        tally = self._tally(seen.unit, window, seen.evidence_epoch)
-        tally.count(seen.outcome, seen.served, seen.subject)
-        if seen.legacy_ms is not None:
-            bucket = latency_bucket(seen.legacy_ms)
-            tally.legacy_latency[bucket] = tally.legacy_latency.get(bucket, 0) + 1
-        if seen.candidate_ms is not None:
-            bucket = latency_bucket(seen.candidate_ms)
-            tally.candidate_latency[bucket] = tally.candidate_latency.get(bucket, 0) + 1
+        tally = self._tally(seen.unit, window, seen.evidence_epoch, seen.replayed)
+        tally.count(seen.outcome, seen)
+        tally.measure(seen)
         if seen.shapes:
             tally.differ(seen)
         if seen.hidden:
@@ -333,7 +332,7 @@ class Folder:
         if seen.proof is not None:
             tally.proofs[seen.proof] = tally.proofs.get(seen.proof, 0) + 1
         for result in seen.fields:
-            self._tally(result.unit, window, result.evidence_epoch).count(result.outcome, seen.served, seen.subject)
+            self._tally(result.unit, window, result.evidence_epoch, seen.replayed).count(result.outcome, seen)
 
     def disagree(
         self, *, unit: int, evidence_epoch: int, at: float, side: Side, shapes: Iterable[tuple[str, str]]
@@ -347,22 +346,26 @@ class Folder:
         taken, self._open = self._open, {}
         return [tally.close(*key) for key, tally in taken.items()]
 
-    def _tally(self, unit: int, window: int, evidence_epoch: int) -> _Open:
-        key = (unit, window, evidence_epoch)
+    def _tally(self, unit: int, window: int, evidence_epoch: int, replayed: bool = False) -> _Open:
+        key = (unit, window, evidence_epoch, replayed)
         tally = self._open.get(key)
         if tally is None:
             tally = self._open[key] = _Open()
         return tally
 
 
-def name(counts: dict[str, int], what: str | None) -> None:
-    """Count what somebody called himself, among a few names."""
+def name(counts: dict[str, int], what: str | None, kept: int = NAMES_KEPT) -> None:
+    """Count what somebody called himself, among `kept` names."""
     if what is None:
         return
     what = what[:NAME_LENGTH]
-    if what not in counts and len(counts) >= NAMES_KEPT:
+    if what not in counts and len(counts) >= kept:
         what = OTHER_SHAPE
     counts[what] = counts.get(what, 0) + 1
+
+
+def _add(histogram: dict[int, int], bucket: int) -> None:
+    histogram[bucket] = histogram.get(bucket, 0) + 1
 
 
 def _remember(hashes: set[int], subject: int, size: int = SKETCH_SIZE) -> None:

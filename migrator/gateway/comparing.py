@@ -14,9 +14,8 @@ from urllib.parse import urlsplit
 import structlog
 
 from migrator.core.comparison import Answer, Comparison, compare
-from migrator.core.fields import FieldIndex
-from migrator.core.paths import PathRefused
-from migrator.core.routing import Route, Routes, field_path
+from migrator.core.fields import FieldIndex, index_of, results_of
+from migrator.core.routing import Route, Routes
 from migrator.core.rulebook import Rulebook
 from migrator.core.rules import NO_RULES, Rules
 from migrator.core.stages import Scrutiny
@@ -190,32 +189,7 @@ class Comparing:
         children = self._routes.fields.get(route.unit.id)
         if not children or route.scrutiny is not Scrutiny.BODIES:
             return ()
-        index = self._fields.get(route.unit.id) or self._index(route.unit.id, children)
-        results = index.results(comparison, control)
-        return [
-            FieldResult(
-                child.unit.id,
-                child.unit.evidence_epoch,
-                Outcome.MISMATCH if results[child.unit.id] else Outcome.MATCH,
-            )
-            for child in children
-            if child.unit.id in results
-        ]
-
-    def _index(self, endpoint: int, children: Sequence[Route]) -> FieldIndex:
-        """The endpoint's fields, ready to be looked for. Those whose path is not understood are left out."""
-        paths: list[tuple[int, str]] = []
-        for child in children:
-            path = field_path(child.unit.key)
-            if path is not None and _understood(path):
-                paths.append((child.unit.id, path))
-        self._fields[endpoint] = FieldIndex(paths)
-        return self._fields[endpoint]
-
-
-def _understood(path: str) -> bool:
-    try:
-        FieldIndex([(0, path)])
-    except PathRefused:
-        return False
-    return True
+        index = self._fields.get(route.unit.id)
+        if index is None:
+            index = self._fields[route.unit.id] = index_of(children)
+        return results_of(children, index, comparison=comparison, control=control)

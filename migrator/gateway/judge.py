@@ -18,7 +18,7 @@ from migrator.core.wire import Manners, Outcome, Proof
 from migrator.gateway.comparing import Compared, Comparing
 from migrator.gateway.drift import Drift
 from migrator.gateway.faults import told
-from migrator.gateway.identity import Identity
+from migrator.gateway.identity import Identity, entity_of, shape_of
 from migrator.gateway.noise import Noise
 from migrator.gateway.record import Record, Reply, failed, sides
 from migrator.gateway.rereading import ACQUITTED, Rereading
@@ -29,6 +29,8 @@ TURN_SECONDS: Final = 0.025
 """How long one turn of judging may hold up the loop."""
 QUEUE: Final = 512
 """Records waiting to be judged. More are counted as skipped."""
+NO_EVIDENCE: Final = frozenset({Outcome.NOT_SAMPLED, Outcome.SKIPPED, Outcome.LEGACY_ERROR})
+"""Outcomes of requests that say nothing about the candidate: nobody asks whose they were."""
 UNCOMPARED: Final = Compared(Comparison(), ())
 
 log = structlog.get_logger()
@@ -103,6 +105,8 @@ class Judge:
 
     def _judge(self, record: Record) -> None:
         self.drift.ended(record, self._loop.time())
+        if self._identity.names_builds:
+            self._note_builds(record)
         outcome = outcome_before_comparing(record)
         if outcome is None and len(self._queue) > QUEUE:
             record.shed, outcome = "comparing falls behind", Outcome.SKIPPED
@@ -134,37 +138,53 @@ class Judge:
     def _report(
         self, record: Record, outcome: Outcome, compared: Compared = UNCOMPARED, proof: Proof | None = None
     ) -> None:
-        unit, served = record.route.unit, record.served
-        assert served is not None
-        legacy, candidate = sides(record)
-        comparison, identity = compared.comparison, self._identity
-        differs = outcome is Outcome.MISMATCH
-        self._reporter.observe(
-            Observation(
-                unit=unit.id,
-                at=record.at,
-                evidence_epoch=unit.evidence_epoch,
-                outcome=outcome,
-                served=served.side,
-                legacy_ms=_milliseconds(legacy),
-                candidate_ms=_milliseconds(candidate),
-                subject=None if record.subject is None else subject_hash(record.subject),
-                shapes=places(comparison) if differs else (),
-                fields=compared.fields,
-                hidden=comparison.ruled,
-                caller=identity.caller(record) if differs else None,
-                legacy_build=identity.build(legacy) if differs else None,
-                candidate_build=identity.build(candidate) if differs else None,
-                proof=proof,
-            )
-        )
+        self._reporter.observe(self._observation(record, outcome, compared, proof))
         try:
-            sample = self._samples.of(record, outcome, comparison)
+            sample = self._samples.of(record, outcome, compared.comparison)
         except Exception as error:
-            log.error("sample.fault", unit=unit.key, fault=told(error))
+            log.error("sample.fault", unit=record.route.unit.key, fault=told(error))
             return
         if sample is not None:
             self._reporter.keep(sample)
+
+    def _observation(self, record: Record, outcome: Outcome, compared: Compared, proof: Proof | None) -> Observation:
+        unit, served, identity = record.route.unit, record.served, self._identity
+        assert served is not None
+        legacy, candidate = sides(record)
+        differs, counts = outcome is Outcome.MISMATCH, outcome not in NO_EVIDENCE
+        return Observation(
+            unit=unit.id,
+            at=record.at,
+            evidence_epoch=unit.evidence_epoch,
+            outcome=outcome,
+            served=served.side,
+            legacy_ms=_milliseconds(legacy),
+            candidate_ms=_milliseconds(candidate),
+            subject=None if record.subject is None else subject_hash(record.subject),
+            entity=entity_of(record) if counts and record.subject is None else None,
+            shape=shape_of(record) if counts else None,
+            shapes=places(compared.comparison) if differs else (),
+            fields=compared.fields,
+            hidden=compared.comparison.ruled,
+            caller=identity.caller(record) if differs else None,
+            kind=identity.kind(record) if counts else None,
+            legacy_cost=identity.cost(legacy) if identity.counts_cost else None,
+            candidate_cost=identity.cost(candidate) if identity.counts_cost else None,
+            legacy_build=identity.build(legacy) if differs else None,
+            candidate_build=identity.build(candidate) if differs else None,
+            proof=proof,
+        )
+
+    def _note_builds(self, record: Record) -> None:
+        """Tell which builds answered. One that names none is told too, unless it failed: then who knows who spoke."""
+        for reply in (record.served, record.mirrored):
+            if reply is None or not reply.status:
+                continue
+            build = self._identity.build(reply)
+            if build is not None or not failed(reply):
+                self._reporter.answered(
+                    service=record.route.unit.service, side=reply.side, build=build or "", at=record.at
+                )
 
 
 def outcome_before_comparing(record: Record) -> Outcome | None:

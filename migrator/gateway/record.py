@@ -59,6 +59,7 @@ class Record:
     __slots__ = (
         "again",
         "at",
+        "body",
         "decision",
         "fallback",
         "head",
@@ -89,6 +90,8 @@ class Record:
         """Why legacy answered a caller that was the candidate's."""
         self.head: RequestHead | None = None
         """What the caller sent."""
+        self.body: bytes | None = None
+        """The body of that, whole, where it was mirrored."""
         self.again: Again | None = None
         """What it takes to send it again; None where that could do harm, or nothing was mirrored."""
 

@@ -47,7 +47,9 @@ def write_audiences(batch: Batch, *, groups: Mapping[tuple[int, str], int], shar
     """Add who met the batch's causes to what the shard knows of it."""
     met = {groups[key]: seen for key, seen in batch.audiences.items() if key in groups and not seen.is_empty}
     for row in Audience.objects.filter(group_id__in=met, shard=shard):
-        met[row.group_id].add(audience_of(row))
+        # To what is known the new is added, not the other way round: names that are kept stay kept.
+        new, met[row.group_id] = met[row.group_id], audience_of(row)
+        met[row.group_id].add(new)
     upsert(
         _AUDIENCE,
         [

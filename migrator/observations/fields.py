@@ -21,9 +21,9 @@ class HistogramField(models.JSONField):
 
 def read_histogram(column: str) -> dict[int, int]:
     """A histogram from the text of its column."""
-    return _decode(column)
+    return {} if column == "{}" else _decode(column)
 
 
 def write_histogram(histogram: Mapping[int, int]) -> str:
     """A histogram as the text of its column."""
-    return msgspec.json.encode(histogram).decode()
+    return msgspec.json.encode(histogram).decode() if histogram else "{}"

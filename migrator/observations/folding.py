@@ -9,18 +9,29 @@ from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Final, TypeVar
 
-from migrator.core import tally as tallies
-from migrator.core.wire import PAIR_OUTCOMES, WINDOW_SECONDS, Outcome, Report, Sample, Tally, encode
+from migrator.core.wire import (
+    BAD_OUTCOMES,
+    MOST_CALLERS,
+    PAIR_OUTCOMES,
+    REPLAY,
+    WINDOW_SECONDS,
+    Outcome,
+    Report,
+    Sample,
+    SeenBuild,
+    Side,
+    Tally,
+    encode,
+)
 from migrator.observations import joints
+from migrator.observations.believing import DAY as DAY
+from migrator.observations.believing import MOST as MOST
+from migrator.observations.believing import PAST_S
+from migrator.observations.believing import KnownUnit as KnownUnit
+from migrator.observations.believing import believable as believable
 from migrator.observations.joints import AudienceSum, HitSum, JointSum
 
-MINUTE, HOUR, DAY = 60, 3_600, 86_400
-FUTURE_S: Final = DAY
-"""A window that begins later than this after now is refused."""
-PAST_S: Final = 7 * DAY
-"""As is one older than this: no spool holds reports for so long."""
-MOST: Final = 100_000_000
-"""What one tally may count. No process meets ten million requests a second."""
+MINUTE, HOUR = 60, 3_600
 LONGEST_KIND: Final = 200
 FAILED: Final = ("answer", "candidate_error", "")
 """Shape, kind and pattern of pairs whose candidate gave no whole answer: there is nothing to compare."""
@@ -33,16 +44,6 @@ SAMPLE_BYTES: Final = 100_000
 Key = TypeVar("Key")
 
 
-@dataclass(frozen=True, slots=True)
-class KnownUnit:
-    """What folding must know of a unit."""
-
-    project_id: int
-    evidence_epoch: int
-    is_field: bool
-    parent_id: int | None
-
-
 @dataclass(slots=True)
 class Sum:
     """Counters of one unit that are being added up. Sketches are sets here and cut when they are packed."""
@@ -53,6 +54,10 @@ class Sum:
     candidate_latency: dict[int, int] = field(default_factory=dict)
     subjects: set[int] = field(default_factory=set)
     mismatching_subjects: set[int] = field(default_factory=set)
+    shapes: set[int] = field(default_factory=set)
+    callers: dict[str, int] = field(default_factory=dict)
+    legacy_cost: dict[int, int] = field(default_factory=dict)
+    candidate_cost: dict[int, int] = field(default_factory=dict)
 
     def add(self, other: "Sum | Tally") -> None:
         add_counts(self.outcomes, other.outcomes)
@@ -61,10 +66,34 @@ class Sum:
         add_counts(self.candidate_latency, other.candidate_latency)
         self.subjects.update(other.subjects)
         self.mismatching_subjects.update(other.mismatching_subjects)
+        self.shapes.update(other.shapes)
+        if other.callers:
+            joints.add_names(self.callers, other.callers, MOST_CALLERS)
+        if other.legacy_cost or other.candidate_cost:
+            add_counts(self.legacy_cost, other.legacy_cost)
+            add_counts(self.candidate_cost, other.candidate_cost)
 
     @property
     def received(self) -> int:
         return sum(self.outcomes.values())
+
+
+@dataclass(slots=True)
+class ReplaySum:
+    """Pairs of recorded requests that were sent again."""
+
+    pairs: int = 0
+    bad: int = 0
+    subjects: set[int] = field(default_factory=set)
+    mismatching_subjects: set[int] = field(default_factory=set)
+    last: int = 0
+
+    def add(self, tally: Tally, now: float) -> None:
+        self.pairs += sum(tally.outcomes.get(outcome, 0) for outcome in PAIR_OUTCOMES)
+        self.bad += sum(tally.outcomes.get(outcome, 0) for outcome in BAD_OUTCOMES)
+        self.subjects.update(tally.subjects)
+        self.mismatching_subjects.update(tally.mismatching_subjects)
+        self.last = max(self.last, min(tally.window + WINDOW_SECONDS, int(now)))
 
 
 @dataclass(slots=True)
@@ -173,6 +202,10 @@ class Batch:
     """(unit, cause)."""
     hits: dict[tuple[int, int, int], HitSum] = field(default_factory=dict)
     """(rule, unit, day)."""
+    replayed: dict[tuple[int, int], ReplaySum] = field(default_factory=dict)
+    """(unit, evidence epoch)."""
+    builds: dict[tuple[int, str, Side, str], tuple[float, float]] = field(default_factory=dict)
+    """(project, service, side, build) -> when it was first and last seen."""
 
 
 def fold(
@@ -189,52 +222,33 @@ def fold(
     `rules` are the rules that may be named, each with the id of its project.
     """
     fate = Fate()
-    windows = {(tally.unit, tally.window) for tally in report.tallies}
+    windows = {(tally.unit, tally.window) for tally in report.tallies if not tally.replayed}
     for tally in report.tallies:
         unit = units.get(tally.unit)
         # A field's tally is another view of its endpoint's requests: they are counted once.
         echo = unit is not None and (unit.parent_id, tally.window) in windows
-        weight = 0 if echo else min(tally.received, MOST)
+        # Nobody made what was replayed: senders do not count it as sent, so it may not be counted as arrived.
+        weight = 0 if echo or tally.replayed else min(tally.received, MOST)
         if unit is None or unit.project_id != project_id:
             fate.stray += weight
         elif not believable(tally, unit, now):
             fate.refused += weight
+        elif tally.replayed:
+            batch.replayed.setdefault((tally.unit, tally.evidence_epoch), ReplaySum()).add(tally, now)
         else:
             fate.committed += weight
             _add_tally(batch, tally, unit, now)
             _add_hits(batch, tally, [rule for rule, owner in (rules or {}).items() if owner == project_id])
-    for sample in report.samples:
+    for sample in report.samples if report.kind != REPLAY else ():
         unit = units.get(sample.unit)
         if unit is not None and unit.project_id == project_id and sample.evidence_epoch <= unit.evidence_epoch:
             _keep(batch, sample, unit, now)
     for seen in report.observed:
         key = (project_id, seen.service, storable(f"{seen.method} {seen.template}"))
         batch.observed[key] = min(batch.observed.get(key, 0) + seen.count, MOST)
+    for build in report.builds:
+        _see_build(batch, build, project_id, now)
     return fate
-
-
-def believable(tally: Tally, unit: KnownUnit, now: float) -> bool:
-    """Whether a tally can be true: its window, its epoch, its counts, its histograms and sketches."""
-    received = tally.received
-    return (
-        now - PAST_S <= tally.window <= now + FUTURE_S
-        and tally.evidence_epoch <= unit.evidence_epoch
-        and received <= MOST
-        and max((tally.served_candidate, *(path.count for path in tally.paths))) <= received
-        and all(_is_histogram(latency, received) for latency in (tally.legacy_latency, tally.candidate_latency))
-        and all(_is_sketch(callers) for callers in (tally.subjects, tally.mismatching_subjects))
-        and joints.is_believable(tally)
-    )
-
-
-def _is_histogram(latency: Mapping[int, int], received: int) -> bool:
-    return not latency or (
-        min(latency) >= 0 and max(latency) <= tallies.bucket_of_greatest and max(latency.values()) <= received
-    )
-
-
-def _is_sketch(callers: Sequence[int]) -> bool:
-    return not callers or (len(callers) <= tallies.SKETCH_SIZE and min(callers) >= 0 and max(callers) < 2**64)
 
 
 def roll_up(sums: Mapping[tuple[int, int, int], Sum], seconds: int) -> dict[tuple[int, int, int], Sum]:
@@ -312,6 +326,15 @@ def _add_hits(batch: Batch, tally: Tally, known: Sequence[int]) -> None:
             hit = batch.hits.setdefault((hidden.rule, tally.unit, floor(tally.window, DAY)), HitSum())
             hit.count += hidden.count
             hit.last = max(hit.last, tally.window)
+
+
+def _see_build(batch: Batch, seen: SeenBuild, project_id: int, now: float) -> None:
+    """Note a build that answered lately. One of which an old report tells is no news."""
+    at = min(seen.last_seen, now)
+    if at >= now - HOUR:
+        key = (project_id, storable(seen.service), seen.side, storable(seen.build))
+        first, last = batch.builds.get(key, (at, at))
+        batch.builds[key] = (min(first, at), max(last, at))
 
 
 def _group(batch: Batch, unit_id: int, unit: KnownUnit, where: tuple[str, str, str]) -> GroupSum:

@@ -56,11 +56,11 @@ class HitSum:
     last: int = 0
 
 
-def add_names(total: dict[str, int], more: Mapping[str, int]) -> None:
-    """Add counts by name, those beyond the first few under one name."""
+def add_names(total: dict[str, int], more: Mapping[str, int], most: int = NAMES_OF_GROUP) -> None:
+    """Add counts by name, those beyond the first `most` under one name."""
     for name, count in more.items():
         kept = name.replace("\x00", "")[: tallies.NAME_LENGTH]
-        if kept not in total and len(total) >= NAMES_OF_GROUP:
+        if kept not in total and len(total) >= most:
             kept = OTHER_SHAPE
         total[kept] = total.get(kept, 0) + count
 

@@ -71,7 +71,8 @@ class Findings:
         """Add a report that counts. What cannot be true, or is said of strange units, is left out."""
         for tally in report.tallies:
             unit = units.get(tally.unit)
-            if unit is not None and unit.project_id == project_id and believable(tally, unit, now):
+            mine = unit is not None and unit.project_id == project_id and not tally.replayed
+            if unit is not None and mine and believable(tally, unit, now):
                 self._add(tally)
 
     def write(self) -> None:

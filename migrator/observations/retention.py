@@ -14,11 +14,13 @@ from migrator.observations.models import (
     GroupCount,
     Joint,
     KeptSample,
+    Replayed,
     ReportSource,
     Resolution,
     Rollup,
     RuleHit,
     Scrutinised,
+    SeenBuild,
     SelfCheck,
     Traffic,
 )
@@ -29,6 +31,8 @@ KEEP_SOURCES: Final = timedelta(days=9)
 KEEP_HITS: Final = timedelta(days=400)
 """Longer than a rule may hold."""
 KEEP_JOINTS: Final = timedelta(days=35)
+KEEP_REPLAYED: Final = timedelta(days=400)
+KEEP_BUILDS: Final = timedelta(days=400)
 KEEP_DEAD_LETTERS: Final = timedelta(days=30)
 
 
@@ -43,6 +47,8 @@ def retain(*, now: datetime) -> int:
     deleted += _delete(SelfCheck._meta.db_table, "window_start < %s", now - KEEP[Resolution.MINUTE])
     deleted += _delete(Scrutinised._meta.db_table, "day < %s", (now - KEEP_HITS).date())
     deleted += _delete(Joint._meta.db_table, "last_seen_at < %s", now - KEEP_JOINTS)
+    deleted += _delete(Replayed._meta.db_table, "last_at < %s", now - KEEP_REPLAYED)
+    deleted += _delete(SeenBuild._meta.db_table, "last_seen_at < %s", now - KEEP_BUILDS)
     deleted += sum(_delete_samples(project, now=now) for project in Project.objects.all())
     deleted += _delete(ReportSource._meta.db_table, "last_at < %s", now - KEEP_SOURCES)
     deleted += _delete(DeadLetter._meta.db_table, "at < %s", now - KEEP_DEAD_LETTERS)

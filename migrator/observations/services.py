@@ -21,7 +21,7 @@ from django.db import DataError, IntegrityError, transaction
 
 from migrator.core.wire import Report, WireError, decode_report
 from migrator.inventory.models import Kind, Project, Unit
-from migrator.observations import causes, clustering, company, ledger, noise, stream, writing
+from migrator.observations import builds, causes, clustering, company, ledger, noise, stream, writing
 from migrator.observations.folding import Batch, KnownUnit, fold
 from migrator.observations.models import DeadLetter, ReportSource, Rule, StreamPosition
 from migrator.observations.stream import Entry
@@ -46,8 +46,8 @@ def stream_client() -> "redis.Redis":
 def drain(*, now: datetime, patience_s: float, client: "redis.Redis | None" = None) -> int:
     """Fold what waits in all shards that nobody else is folding, until all are empty or patience ends.
 
-    Then lay together what turns out to be one cause. Returns how many reports were folded. Raises
-    redis.RedisError and OperationalError: nothing is lost then.
+    Then lay together what turns out to be one cause, and take note of new builds. Returns how many reports were
+    folded. Raises redis.RedisError and OperationalError: nothing is lost then.
     """
     client = client or stream_client()
     until = time.monotonic() + patience_s
@@ -60,6 +60,7 @@ def drain(*, now: datetime, patience_s: float, client: "redis.Redis | None" = No
         if idle >= len(shards) or time.monotonic() > until:
             break
     clustering.place_new()
+    builds.take_note(now=now)
     return folded
 
 
@@ -141,6 +142,8 @@ def _write(batch: Batch, arrived: Mapping[int, Sequence[int]], *, shard: int, no
         writing.write_rollups(batch, shard=shard)
         writing.write_standings(batch, shard=shard)
         writing.write_traffic(batch, shard=shard)
+    if batch.replayed:
+        writing.write_replayed(batch, shard=shard)
     # Rows that shards share come last, and always in this order: no two workers wait for each other.
     groups = causes.write_groups(batch)
     if batch.joints:
@@ -152,6 +155,8 @@ def _write(batch: Batch, arrived: Mapping[int, Sequence[int]], *, shard: int, no
         causes.write_samples(batch, groups=groups)
     if batch.observed:
         causes.write_observed(batch, now=now)
+    if batch.builds:
+        builds.write_builds(batch, now=now)
 
 
 def _projects(reports: Sequence[Report]) -> dict[str, int]:

@@ -8,17 +8,21 @@ from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Any
 
+import msgspec
 from django.db import connection
 
 from migrator.core import tally
 from migrator.core.wire import Outcome
 from migrator.observations.fields import read_histogram, write_histogram
-from migrator.observations.folding import DAY, HOUR, MINUTE, Batch, Course, Sum, floor, roll_up
-from migrator.observations.models import Arrival, Rollup, Standing, Traffic
-from migrator.observations.upsert import Target, upsert
+from migrator.observations.folding import DAY, HOUR, MINUTE, Batch, Course, ReplaySum, Sum, floor, roll_up
+from migrator.observations.models import Arrival, Replayed, Rollup, Standing, Traffic
+from migrator.observations.upsert import Target, as_json, upsert
 
 _COUNTS = (*map(str, Outcome), "served_candidate")
-_COUNTERS = (*_COUNTS, "legacy_latency", "candidate_latency", "subjects", "mismatching_subjects")
+_COUNTERS = (
+    *_COUNTS, "legacy_latency", "candidate_latency", "legacy_cost", "candidate_cost",
+    "subjects", "mismatching_subjects", "shapes", "callers",
+)  # fmt: skip
 _ROLLUP = Target(
     table=Rollup._meta.db_table,
     key=("unit_id", "resolution", "window_start", "evidence_epoch", "shard"),
@@ -33,6 +37,11 @@ _TRAFFIC = Target(
     table=Traffic._meta.db_table,
     key=("project_id", "resolution", "window_start", "shard"),
     added=("received", "served_candidate"),
+)
+_REPLAYED = Target(
+    table=Replayed._meta.db_table,
+    key=("unit_id", "evidence_epoch", "shard"),
+    replaced=("pairs", "bad", "subjects", "mismatching_subjects", "last_at"),
 )
 ARRIVED = ("sent", "dropped", "committed", "stray", "refused", "passed")
 _ARRIVAL = Target(table=Arrival._meta.db_table, key=_TRAFFIC.key, added=ARRIVED)
@@ -86,6 +95,19 @@ def write_traffic(batch: Batch, *, shard: int) -> None:
     upsert(_TRAFFIC, [(project, length, moment(start), shard, *n) for (project, length, start), n in totals.items()])
 
 
+def write_replayed(batch: Batch, *, shard: int) -> None:
+    """Add what was replayed to what the shard knows of it."""
+    known = Replayed.objects.filter(unit_id__in={unit for unit, _ in batch.replayed}, shard=shard)
+    before = {(row.unit_id, row.evidence_epoch): row for row in known}
+    upsert(
+        _REPLAYED,
+        [
+            (unit, epoch, shard, *_replayed(total, before.get((unit, epoch))))
+            for (unit, epoch), total in batch.replayed.items()
+        ],
+    )
+
+
 def write_arrivals(arrived: Mapping[int, Iterable[int]], *, shard: int, now: datetime) -> None:
     """Add what arrived just now, per project in the order of ARRIVED."""
     second = int(now.timestamp())
@@ -134,7 +156,9 @@ def _standing(unit: int, shard: int, epoch: int, course: Course, known: tuple[An
         if known_epoch > epoch:
             return (unit, shard, known_epoch, known_first, known_last, seen, *counters)
         if known_epoch == epoch:
-            total.add(_unpacked(counters))
+            # To what is known the new is added, not the other way round: names that are kept stay kept.
+            total, new = _unpacked(counters), total
+            total.add(new)
             first = min(filter(None, (first, known_first)), default=None)
             last = max(filter(None, (last, known_last)), default=None)
     return (unit, shard, epoch, first, last, seen, *_packed(total))
@@ -151,18 +175,40 @@ def _packed(total: Sum, *, with_callers: bool = True) -> tuple[Any, ...]:
         total.served_candidate,
         write_histogram(total.legacy_latency),
         write_histogram(total.candidate_latency),
-        tally.pack_sketch(tally.smallest(total.subjects)) if with_callers else b"",
-        tally.pack_sketch(tally.smallest(total.mismatching_subjects)) if with_callers else b"",
+        write_histogram(total.legacy_cost),
+        write_histogram(total.candidate_cost),
+        *((_sketch(total.subjects), _sketch(total.mismatching_subjects)) if with_callers else (b"", b"")),
+        _sketch(total.shapes) if with_callers else b"",
+        as_json(total.callers) if with_callers and total.callers else "{}",
     )
 
 
 def _unpacked(row: Iterable[Any]) -> Sum:
-    *counts, served, legacy, candidate, subjects, mismatching = row
+    *counts, served, legacy, candidate, legacy_cost, candidate_cost, subjects, mismatching, shapes, callers = row
     return Sum(
         outcomes=dict(zip(Outcome, counts, strict=True)),
         served_candidate=served,
         legacy_latency=read_histogram(legacy),
         candidate_latency=read_histogram(candidate),
+        legacy_cost=read_histogram(legacy_cost),
+        candidate_cost=read_histogram(candidate_cost),
         subjects=set(tally.unpack_sketch(subjects)),
         mismatching_subjects=set(tally.unpack_sketch(mismatching)),
+        shapes=set(tally.unpack_sketch(shapes)),
+        callers={} if callers == "{}" else msgspec.json.decode(callers),
     )
+
+
+def _replayed(total: ReplaySum, before: Replayed | None) -> tuple[Any, ...]:
+    """The row after the batch, in the order of `_REPLAYED.replaced`."""
+    pairs, bad, last = total.pairs, total.bad, moment(total.last)
+    subjects, mismatching = total.subjects, total.mismatching_subjects
+    if before is not None:
+        pairs, bad, last = pairs + before.pairs, bad + before.bad, max(last, before.last_at)
+        subjects = subjects.union(tally.unpack_sketch(before.subjects))
+        mismatching = mismatching.union(tally.unpack_sketch(before.mismatching_subjects))
+    return (pairs, bad, _sketch(subjects), _sketch(mismatching), last)
+
+
+def _sketch(hashes: set[int]) -> bytes:
+    return tally.pack_sketch(tally.smallest(hashes))

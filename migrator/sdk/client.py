@@ -17,15 +17,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from random import random
 from socket import gethostname
-from typing import Any, Final, Generic, TypeVar, cast
+from typing import Any, Final, Generic, NamedTuple, TypeVar, cast
 
 import msgspec
 import structlog
 
 from migrator.core.comparison import Answer, Comparison, compare
+from migrator.core.override import Hold
 from migrator.core.places import places
 from migrator.core.redaction import findings
-from migrator.core.routing import Decision, Route, decide, fallback
+from migrator.core.requested import shape_hash, work_hash
+from migrator.core.routing import Decision, Route, Routes, decide, fallback
 from migrator.core.rulebook import Rulebook
 from migrator.core.rules import NO_RULES, Rules
 from migrator.core.stages import Operation, Stage
@@ -33,9 +35,11 @@ from migrator.core.tally import Observation, subject_hash
 from migrator.core.wire import Outcome, RuleSpec, Sample, Side, Version
 from migrator.sdk.few import Few
 from migrator.sdk.follower import Follower
+from migrator.sdk.holding import Holding
 from migrator.sdk.reporter import Reporter
 from migrator.sdk.spool import Spool
 from migrator.sdk.transport import ControlPlane
+from migrator.sdk.watched import LEFT_OUT, Watched
 
 T = TypeVar("T")
 
@@ -66,6 +70,14 @@ class Call(Generic[T]):
         return cast(T, self.value)
 
 
+class _Whose(NamedTuple):
+    """Whose call it is."""
+
+    subject: str | None
+    entity: int | None
+    """What stands for an anonymous caller (core.requested)."""
+
+
 class Client:
     """One service's way to the routing table. Thread-safe. Start it after forking, not before."""
 
@@ -89,7 +101,11 @@ class Client:
         self._threads = ThreadPoolExecutor(max_workers=mirrors, thread_name_prefix="migrator-mirror")
         self._few = Few()
         self._book: tuple[tuple[RuleSpec, ...], Rulebook] = ((), Rulebook())
+        self._watched = Watched()
+        self._hold: Hold | None = None
+        """What legacy answers whatever the table says."""
         self._follower: Follower | None = None
+        self._holding: Holding | None = None
         self._reporter: Reporter | None = None
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: asyncio.Event | None = None
@@ -127,28 +143,42 @@ class Client:
         """Who answers, and who else is asked. Never raises, never waits."""
         return self._decide(self._route(key), key, subject)
 
-    def run(self, key: str, *, subject: str | None = None, legacy: Callable[[], T], candidate: Callable[[], T]) -> T:
+    def run(
+        self,
+        key: str,
+        *,
+        subject: str | None = None,
+        entity: str | None = None,
+        legacy: Callable[[], T],
+        candidate: Callable[[], T],
+    ) -> T:
         """Call the side that serves, and give what it gives, or raise what it raises.
 
-        Where a candidate that serves a read fails, legacy is called instead.
+        Where a candidate that serves a read fails, legacy is called instead; where it keeps failing, at once.
+        Without a `subject`, `entity` says what the call is about, such as an order's number: evidence counts what
+        repeats once. Where neither is named, nobody knows what repeats, and each call stands for itself.
         """
         route = self._route(key)
+        whose = _Whose(subject, None if subject is not None else work_hash(key=key, entity=entity))
         decision = self._decide(route, key, subject)
+        if route is not None:
+            decision, candidate = self._watched.choose(route, decision, candidate)
         callables = {Side.LEGACY: legacy, Side.CANDIDATE: candidate}
         served = _call(decision.serve, callables)
         if route is None or self._closed:
             return served.given()
         if served.error is not None and served.side is Side.CANDIDATE and route.unit.operation is Operation.READ:
             replaced = _call(Side.LEGACY, callables)
-            self._report(route, subject, Outcome.CANDIDATE_ERROR, served, replaced, None)
+            self._report(route, whose, Outcome.CANDIDATE_ERROR, served, replaced, None)
             return replaced.given()
         if decision.mirror is None:
-            outcome = Outcome.NOT_SAMPLED if served.error is None else _blamed(served)
-            self._report(route, subject, outcome, served, None, None)
+            unseen = Outcome.CANDIDATE_ERROR if decision is LEFT_OUT else Outcome.NOT_SAMPLED
+            outcome = unseen if served.error is None else _blamed(served)
+            self._report(route, whose, outcome, served, None, None)
         elif _written(served) and self._room.acquire(blocking=False):
-            self._threads.submit(self._mirror, route, subject, served, decision.mirror, callables)
+            self._threads.submit(self._mirror, route, whose, served, decision.mirror, callables)
         else:
-            self._report(route, subject, Outcome.SKIPPED, served, None, None)
+            self._report(route, whose, Outcome.SKIPPED, served, None, None)
         return served.given()
 
     # ------------------------------------------------------------------------------ inside
@@ -159,9 +189,14 @@ class Client:
 
     def _decide(self, route: Route | None, key: str, subject: str | None) -> Decision:
         routes = self._follower.routes if self._follower is not None else None
+        held = self._hold
         if route is None or routes is None:
-            serve = fallback(self._stages.get(key, Stage.BACKLOG))
+            stage = self._stages.get(key, Stage.BACKLOG)
+            lowered = held is not None and held.covers_key(key) and stage is not Stage.REMOVED
+            serve = Side.LEGACY if lowered else fallback(stage)
             return Decision(serve=serve, mirror=None, reason=UNKNOWN)
+        if held is not None and held.covers(route.unit):
+            return route.legacy[0]
         repeatable = route.unit.operation is Operation.READ
         dice = int(random() * DICE)
         return decide(route, subject, dice, repeatable=repeatable, random=routes.anonymous_is_random)
@@ -169,7 +204,7 @@ class Client:
     def _mirror(
         self,
         route: Route,
-        subject: str | None,
+        whose: "_Whose",
         served: Call[Any],
         side: Side,
         callables: Mapping[Side, Callable[[], Any]],
@@ -193,7 +228,7 @@ class Client:
                     scrutiny=route.scrutiny,
                 )
                 outcome = comparison.outcome
-            self._report(route, subject, outcome, served, mirrored, comparison)
+            self._report(route, whose, outcome, served, mirrored, comparison)
         except Exception as error:
             log.error("mirror.fault", unit=route.unit.key, error=repr(error))
         finally:
@@ -214,7 +249,7 @@ class Client:
     def _report(
         self,
         route: Route,
-        subject: str | None,
+        whose: "_Whose",
         outcome: Outcome,
         served: Call[Any],
         other: Call[Any] | None,
@@ -234,7 +269,9 @@ class Client:
                 served=served.side,
                 legacy_ms=times.get(Side.LEGACY),
                 candidate_ms=times.get(Side.CANDIDATE),
-                subject=None if subject is None else subject_hash(subject),
+                subject=None if whose.subject is None else subject_hash(whose.subject),
+                entity=whose.entity,
+                shape=shape_hash(method="CALL", target=unit.key.encode()),
                 shapes=() if comparison is None else places(comparison),
                 hidden=() if comparison is None else comparison.ruled,
             )
@@ -282,16 +319,25 @@ class Client:
     async def _follow(self) -> None:
         url, token, project, state_dir, name = self._settings
         control_plane = ControlPlane(url=url, token=token, project=project)
-        follower = Follower(control_plane=control_plane, state_dir=state_dir, on_table=lambda routes: self._applied())
+        follower = Follower(control_plane=control_plane, state_dir=state_dir, on_table=self._applied)
+        holding = self._holding = Holding(
+            control_plane=control_plane,
+            state_dir=state_dir,
+            routes=lambda: follower.routes,
+            changed=lambda: self._hold_again(follower.routes),
+        )
         spool = Spool(None if state_dir is None else state_dir / "spool")
         self._loop, self._stop = asyncio.get_running_loop(), asyncio.Event()
         self._reporter = Reporter(
             control_plane=control_plane, source=name, spool=spool, kind="sdk", applied=lambda: follower.version
         )
+        self._reporter.left_out = lambda: self._watched.left_out
+        holding.look()
         follower.start_from_disk()
+        holding.look()
         self._follower = follower
         self._ready.set()
-        tasks = [asyncio.create_task(follower.run()), asyncio.create_task(self._reporter.run())]
+        tasks = [asyncio.create_task(work) for work in (follower.run(), self._reporter.run(), holding.run())]
         for task in tasks:
             task.add_done_callback(_ended)
         await self._stop.wait()
@@ -300,9 +346,21 @@ class Client:
         await self._reporter.finish(seconds=STOP_SECONDS)
         await follower.saved()
 
-    def _applied(self) -> None:
-        if self._reporter is not None:
-            self._reporter.report_soon()
+    def _applied(self, routes: Routes) -> None:
+        """Another table comes into force."""
+        self._watched.apply(routes)
+        if self._holding is not None:
+            self._holding.orders.table_came()
+        self._hold_again(routes)
+
+    def _hold_again(self, routes: Routes | None) -> None:
+        """Take over what is held at legacy, from the next call on, and say so in the next report."""
+        holding, reporter = self._holding, self._reporter
+        if holding is None or reporter is None:
+            return
+        self._hold = holding.hold(routes)
+        reporter.forced, reporter.overrides = holding.forced_keys, holding.orders.signed
+        reporter.report_soon()
 
 
 def _ended(task: asyncio.Task[None]) -> None:

@@ -9,13 +9,26 @@ import time
 import uuid
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
-from typing import Final
+from typing import Final, NamedTuple
 
 import structlog
 
 from migrator.core.tally import NAME_LENGTH, Folder, Observation
 from migrator.core.templating import infer_template
-from migrator.core.wire import CauseCount, Observed, Report, Sample, Side, Tally, UnitRoute, Version, encode
+from migrator.core.wire import (
+    MOST_BUILDS,
+    CauseCount,
+    Observed,
+    Report,
+    Sample,
+    SeenBuild,
+    Side,
+    SignedOverride,
+    Tally,
+    UnitRoute,
+    Version,
+    encode,
+)
 from migrator.sdk.spool import Spool
 from migrator.sdk.transport import Backoff, ControlPlane, ControlPlaneError, ReportRefusedError, rest
 
@@ -58,7 +71,13 @@ class Reporter:
         self.passed = 0
         self.forced: tuple[str, ...] = ()
         """What was forced to legacy on this data plane itself."""
+        self.left_out: Callable[[], tuple[str, ...]] = tuple
+        """Units whose candidate is left out because it fails or hangs."""
+        self.overrides: tuple[SignedOverride, ...] = ()
+        """Signed orders to lower exposure that are obeyed."""
         self.trouble: str | None = None
+        self.refused = 0
+        """Reports that the control plane will never take."""
         self._control_plane = control_plane
         self._spool = spool
         self._kind = kind
@@ -68,6 +87,7 @@ class Reporter:
         self._samples: list[Sample] = []
         self._sample_bytes = 0
         self._observed: dict[tuple[str, str, str], int] = {}
+        self._builds: dict[tuple[str, Side, str], float] = {}
         self._intake: deque[Observation] = deque()
         self._seq = 0
         self._folded = 0
@@ -81,9 +101,10 @@ class Reporter:
     # ---------------------------------------------------------------------------- seeing
 
     def observe(self, seen: Observation) -> None:
-        """Count one request of a unit."""
-        self.sent += 1
-        self._folded += 1
+        """Count one request of a unit. One that was replayed nobody made: completeness knows nothing of it."""
+        if not seen.replayed:
+            self.sent += 1
+            self._folded += 1
         self._folder.observe(seen)
 
     def hand_over(self, seen: Observation) -> None:
@@ -97,6 +118,12 @@ class Reporter:
     def disagree(self, unit: UnitRoute, *, at: float, side: Side, shapes: Iterable[tuple[str, str]]) -> None:
         """Count that one side of a unit was asked twice, and where it disagreed with itself."""
         self._folder.disagree(unit=unit.id, evidence_epoch=unit.evidence_epoch, at=at, side=side, shapes=shapes)
+
+    def answered(self, *, service: str, side: Side, build: str, at: float) -> None:
+        """A build answered as one side of a service, at `at` seconds since the epoch."""
+        key = (service, side, build)
+        if key in self._builds or len(self._builds) < MOST_BUILDS:
+            self._builds[key] = max(at, self._builds.get(key, at))
 
     def keep(self, sample: Sample) -> None:
         """Add an example to the next report."""
@@ -139,19 +166,15 @@ class Reporter:
             self.observe(self._intake.popleft())
         tallies, observations = self._folder.take(), self._folded
         samples, self._samples, self._sample_bytes = self._samples, [], 0
-        observed, self._observed = self._observed, {}
+        beside = _Beside(tuple(samples), self._take_observed(), self._take_builds())
         self._folded = 0
-        if not (tallies or samples or observed or heartbeat):
+        if not (tallies or any(beside) or heartbeat):
             return
         self._last_report = time.monotonic()
-        rows = [
-            Observed(service=service, method=method[:40], template=template, count=count)
-            for (service, method, template), count in observed.items()
-        ]
         sent = self.sent
         for part in _parts(tallies):
-            await self._put(part, tuple(samples), tuple(rows), observations, sent)
-            samples, rows, observations = [], [], 0
+            await self._put(part, beside, observations, sent)
+            beside, observations = _NOTHING_BESIDE, 0
         self._work.set()
 
     async def finish(self, *, seconds: float) -> None:
@@ -161,22 +184,31 @@ class Reporter:
             async with asyncio.timeout(seconds):
                 while await self._send_one():
                     pass
-        except (TimeoutError, ControlPlaneError):
+        except ControlPlaneError as error:
+            self._note_trouble(str(error))
+        except TimeoutError:
             return
 
     # ------------------------------------------------------------------------------ inside
 
+    def _take_observed(self) -> tuple[Observed, ...]:
+        observed, self._observed = self._observed, {}
+        return tuple(
+            Observed(service=service, method=method[:40], template=template, count=count)
+            for (service, method, template), count in observed.items()
+        )
+
+    def _take_builds(self) -> tuple[SeenBuild, ...]:
+        builds, self._builds = self._builds, {}
+        return tuple(
+            SeenBuild(service=service, side=side, build=build, last_seen=at)
+            for (service, side, build), at in builds.items()
+        )
+
     def _due(self) -> bool:
         return time.monotonic() - self._last_report >= HEARTBEAT_SECONDS
 
-    async def _put(
-        self,
-        tallies: tuple[Tally, ...],
-        samples: tuple[Sample, ...],
-        observed: tuple[Observed, ...],
-        observations: int,
-        sent: int,
-    ) -> None:
+    async def _put(self, tallies: tuple[Tally, ...], beside: "_Beside", observations: int, sent: int) -> None:
         self._seq += 1
         seq = self._seq
         report = Report(
@@ -191,9 +223,12 @@ class Reporter:
             passed=self.passed,
             applied=self._applied(),
             forced=self.forced,
+            left_out=self.left_out(),
+            overrides=self.overrides,
             tallies=tallies,
-            samples=samples,
-            observed=observed,
+            samples=beside.samples,
+            observed=beside.observed,
+            builds=beside.builds,
         )
         data = encode(report)
         lost = await asyncio.to_thread(self._spool.put, boot=self.boot, seq=seq, observations=observations, data=data)
@@ -232,6 +267,7 @@ class Reporter:
             receipt = await self._control_plane.report(data)
         except ReportRefusedError as error:
             log.error("report.refused", seq=entry.seq, reason=str(error))
+            self.refused += 1
             self.dropped += entry.observations if entry.boot == self.boot else 0
             self._spool.drop(entry)
             return True
@@ -245,6 +281,17 @@ class Reporter:
         if trouble is not None and self.trouble is None:
             log.warning("reports.held", reason=trouble, spooled=len(self._spool))
         self.trouble = trouble
+
+
+class _Beside(NamedTuple):
+    """What travels beside tallies."""
+
+    samples: tuple[Sample, ...] = ()
+    observed: tuple[Observed, ...] = ()
+    builds: tuple[SeenBuild, ...] = ()
+
+
+_NOTHING_BESIDE: Final = _Beside()
 
 
 def _parts(tallies: Iterable[Tally]) -> Iterator[tuple[Tally, ...]]:
@@ -262,11 +309,13 @@ def _parts(tallies: Iterable[Tally]) -> Iterator[tuple[Tally, ...]]:
 
 def _weight(tally: Tally) -> int:
     """About how many bytes of JSON a tally takes, on the safe side."""
-    numbers = len(tally.subjects) + len(tally.mismatching_subjects)
-    buckets = len(tally.legacy_latency) + len(tally.candidate_latency)
+    numbers = len(tally.subjects) + len(tally.mismatching_subjects) + len(tally.shapes)
+    histograms = (tally.legacy_latency, tally.candidate_latency, tally.legacy_cost, tally.candidate_cost)
+    buckets = sum(map(len, histograms))
+    callers = (30 + 6 * NAME_LENGTH) * len(tally.callers)
     paths = sum(80 + 2 * (len(path.shape) + len(path.pattern)) for path in tally.paths)
     causes = sum(_weight_of_cause(cause) for cause in tally.causes)
-    return 500 + 21 * numbers + 16 * buckets + paths + causes + 40 * len(tally.hidden)
+    return 500 + 21 * numbers + 16 * buckets + callers + paths + causes + 40 * len(tally.hidden)
 
 
 def _weight_of_cause(cause: CauseCount) -> int:

@@ -51,6 +51,11 @@ class Spool:
     def __len__(self) -> int:
         return len(self._entries)
 
+    @property
+    def unsent(self) -> int:
+        """How many were never accepted."""
+        return sum(entry.sent_at is None for entry in self._entries.values())
+
     def put(self, *, boot: str, seq: int, observations: int, data: bytes) -> list[Entry]:
         """Keep a report. Returns those that were dropped to make room: their observations are lost.
 

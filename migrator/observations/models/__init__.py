@@ -6,7 +6,8 @@ Rules and what people say about causes are written by `observations.ruling` and 
 """
 
 from migrator.observations.models.arrivals import DeadLetter, ReportSource, StreamPosition
-from migrator.observations.models.counters import Arrival, Counters, Resolution, Rollup, Standing, Traffic
+from migrator.observations.models.builds import SeenBuild
+from migrator.observations.models.counters import Arrival, Counters, Replayed, Resolution, Rollup, Standing, Traffic
 from migrator.observations.models.groups import (
     OPEN_STATUSES,
     RULED_STATUSES,
@@ -37,12 +38,14 @@ __all__ = [
     "Joint",
     "KeptSample",
     "MismatchGroup",
+    "Replayed",
     "ReportSource",
     "Resolution",
     "Rollup",
     "Rule",
     "RuleHit",
     "Scrutinised",
+    "SeenBuild",
     "SelfCheck",
     "SettledAs",
     "Standing",

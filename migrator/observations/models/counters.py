@@ -32,8 +32,14 @@ class Counters(models.Model):
     served_candidate = models.PositiveBigIntegerField(default=0)
     legacy_latency = HistogramField(help_text="Buckets of core.tally.")
     candidate_latency = HistogramField()
-    subjects = models.BinaryField(default=b"", help_text="Sketch (core.tally) of distinct callers among the pairs.")
+    subjects = models.BinaryField(
+        default=b"", help_text="Sketch (core.tally) of who was compared: callers, or what stands for anonymous ones."
+    )
     mismatching_subjects = models.BinaryField(default=b"")
+    shapes = models.BinaryField(default=b"", help_text="Sketch of the shapes of the requests among the pairs.")
+    callers = models.JSONField(default=dict, help_text="Pairs by kind of caller.")
+    legacy_cost = HistogramField(help_text="Calls by what they cost the database: cost buckets of core.histograms.")
+    candidate_cost = HistogramField()
 
     class Meta:
         abstract = True
@@ -46,7 +52,7 @@ class Counters(models.Model):
 class Rollup(Counters):
     """One unit's counters of one window, of one evidence epoch, as one shard saw them.
 
-    Sketches of callers are kept by the hour and the day; nobody asks for them by the minute.
+    Who was compared and what was asked is kept by the hour and the day; nobody asks for it by the minute.
     """
 
     pk = models.CompositePrimaryKey("unit_id", "resolution", "window_start", "evidence_epoch", "shard")
@@ -84,6 +90,30 @@ class Standing(Counters):
 
     def __str__(self) -> str:
         return f"{self.unit_id} since epoch {self.evidence_epoch}"
+
+
+class Replayed(models.Model):
+    """Recorded requests sent to both sides again: pairs of one unit and evidence epoch, as one shard saw them.
+
+    A stratum of its own. Nothing of it is in the other counters, nor in mismatch groups.
+    """
+
+    pk = models.CompositePrimaryKey("unit_id", "evidence_epoch", "shard")
+    unit = loose_reference(Unit)
+    evidence_epoch = models.PositiveIntegerField()
+    shard = models.PositiveSmallIntegerField()
+    pairs = models.PositiveBigIntegerField(default=0)
+    bad = models.PositiveBigIntegerField(default=0)
+    subjects = models.BinaryField(default=b"", help_text="Sketch, as in Counters.")
+    mismatching_subjects = models.BinaryField(default=b"")
+    last_at = models.DateTimeField(help_text="Newest pair.")
+
+    class Meta:
+        # Read by retention.
+        indexes: ClassVar = [models.Index(fields=["last_at"], name="replayed_old")]
+
+    def __str__(self) -> str:
+        return f"{self.unit_id} replayed in epoch {self.evidence_epoch}"
 
 
 class Traffic(models.Model):
