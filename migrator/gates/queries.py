@@ -1,15 +1,16 @@
-"""Verdicts: evidence held against the project's policy."""
+"""Verdicts: evidence held against what each unit's policy demands."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-import msgspec
-
 from migrator.core.gate import Evidence, Verdict, judge
 from migrator.core.policy import Policy
-from migrator.inventory.models import Project, Unit
+from migrator.gates.layers import policies_of as policies_of
+from migrator.gates.layers import policy_of as policy_of
+from migrator.gates.waivers import waived
+from migrator.inventory.models import Unit
 from migrator.observations.queries import evidence_of
 
 
@@ -26,24 +27,21 @@ class Judgement:
         return self.evidence.as_record() | {"verdict": self.verdict.word, "because": self.verdict.reason}
 
 
-def policy_of(*, project: Project) -> Policy:
-    return msgspec.convert(project.policy, Policy)
-
-
 def judgements(*, units: Sequence[Unit], now: datetime) -> dict[int, Judgement]:
-    """Verdicts of many units by id, from one read of their evidence."""
-    found = evidence_of(units=units, now=now)
-    projects = {project.pk: project for project in Project.objects.filter(pk__in={unit.project_id for unit in units})}
-    policies = {pk: policy_of(project=project) for pk, project in projects.items()}
+    """Verdicts of many units by id, from a few queries however many units there are."""
+    policies = policies_of(units=units)
+    found = evidence_of(units=units, now=now, policies=policies)
+    signed = waived(units=units, now=now)
     return {
         unit.pk: Judgement(
             evidence=found[unit.pk],
-            policy=policies[unit.project_id],
+            policy=policies[unit.pk],
             verdict=judge(
                 evidence=found[unit.pk],
-                policy=policies[unit.project_id],
+                policy=policies[unit.pk],
                 now=now.timestamp(),
                 serving=unit.answers_from_candidate,
+                waived=signed.get(unit.pk),
             ),
         )
         for unit in units

@@ -27,10 +27,11 @@ Progress = Callable[[int, int], None]
 
 _UPDATE: Final = """
     UPDATE inventory_unit AS unit
-    SET key = wanted.key, kind = wanted.kind, description = wanted.description, parent_id = wanted.parent_id,
+    SET key = wanted.key, kind = wanted.kind, description = wanted.description, label = wanted.label,
+        parent_id = wanted.parent_id,
         gone_at = NULL, table_version = CASE WHEN wanted.rerouted THEN %s ELSE unit.table_version END
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::boolean[])
-        AS wanted(id, key, kind, description, parent_id, rerouted)
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::boolean[])
+        AS wanted(id, key, kind, description, label, parent_id, rerouted)
     WHERE unit.id = wanted.id
 """
 
@@ -115,7 +116,7 @@ def _united(specs: Sequence[Spec]) -> tuple[dict[str, UnitSpec], list[str]]:
 
 def _known_units(project: Project) -> list[Known]:
     rows = Unit.objects.filter(project=project).order_by().values_list(
-        "id", "key", "kind", "service_id", "parent_id", "description", "source", "gone_at", "contested_by_id",
+        "id", "key", "kind", "service_id", "parent_id", "description", "label", "source", "gone_at", "contested_by_id",
         "candidate_bp",
     )  # fmt: skip
     return [
@@ -126,12 +127,13 @@ def _known_units(project: Project) -> list[Known]:
             service_id=service_id,
             parent_id=parent_id,
             description=description,
+            label=label,
             from_spec=source == Source.SPEC,
             gone=gone_at is not None,
-            contested_by_id=contested_by_id,
+            contested_by_id=contested_by,
             answers_callers=candidate > 0,
         )
-        for pk, key, kind, service_id, parent_id, description, source, gone_at, contested_by_id, candidate in rows
+        for pk, key, kind, service_id, parent_id, description, label, source, gone_at, contested_by, candidate in rows
     ]
 
 
@@ -174,6 +176,9 @@ class _Writing:
         self._insert(version)
         self._change(version)
         Unit.objects.filter(pk__in=_ids(self.plan.gone)).update(gone_at=self.now, table_version=version)
+        Unit.objects.filter(pk__in=_ids(self.plan.cleared)).update(label="")
+        if self.source == Source.SPEC:
+            Service.objects.filter(pk=self.service.pk).update(spec_imported_at=self.now)
         Unit.objects.filter(pk__in=_ids(self.plan.newly_contested)).update(contested_by=self.service)
         Unit.objects.filter(pk__in=_ids(self.plan.settled)).update(contested_by=None)
         self._withdraw_offers()
@@ -203,7 +208,7 @@ class _Writing:
         total, ids = len(self.plan.added), self.plan.ids
         for done, unit in enumerate(self.plan.added, start=1):
             row["id"], row["key"], row["kind"] = ids[unit.key], unit.key, unit.kind
-            row["operation"], row["description"] = unit.operation.value, unit.description
+            row["operation"], row["description"], row["label"] = unit.operation.value, unit.description, unit.label
             row["parent_id"] = ids[unit.parent_key] if unit.parent_key else None
             # A field in the backlog is nothing to data planes: its first flip makes it known to them.
             row["table_version"] = version if unit.kind == "endpoint" else 0
@@ -226,6 +231,7 @@ class _Writing:
             spec.key,
             spec.kind,
             spec.description if described else known.description,
+            spec.label,
             self.plan.ids[spec.parent_key] if spec.parent_key else known.parent_id,
             change.rerouted,
         )

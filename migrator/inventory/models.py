@@ -26,7 +26,10 @@ class Project(models.Model):
     deadline = models.DateField(null=True, blank=True)
     simulated = models.BooleanField(default=False, help_text="Its history was made up for a demonstration.")
     manners = models.JSONField(default=dict, blank=True, help_text="How its data planes behave: core.wire.Manners.")
-    policy = models.JSONField(default=dict, blank=True, help_text="What evidence is demanded: core.gate.Policy.")
+    policy = models.JSONField(default=dict, blank=True, help_text="What evidence is demanded: core.policy.Policy.")
+    policy_version = models.PositiveIntegerField(
+        default=1, help_text="Counts the changes of its own policy: an edit names the one it saw."
+    )
     epoch = models.PositiveIntegerField(default=1)
     version = models.PositiveBigIntegerField(default=0)
     created_at = models.DateTimeField()
@@ -65,6 +68,9 @@ class Service(models.Model):
     mirror_timeout_ms = models.PositiveIntegerField(default=10_000)
     mirror_concurrency = models.PositiveIntegerField(default=64)
     mirror_body_bytes = models.PositiveIntegerField(default=1_048_576)
+    spec_imported_at = models.DateTimeField(
+        null=True, blank=True, help_text="When its spec was last read in; empty where none ever was."
+    )
     legacy_capacity = models.FloatField(
         null=True, blank=True, help_text="Requests per second that legacy can still take; empty where nobody measured."
     )
@@ -207,6 +213,25 @@ class Unit(models.Model):
     @property
     def candidate_answers_all(self) -> bool:
         return self.candidate_bp == ALL
+
+
+class TagChange(models.Model):
+    """A unit that went to another team or service. Written by the database itself, so that no way past it exists."""
+
+    unit = models.ForeignKey(Unit, on_delete=models.CASCADE, related_name="tag_changes")
+    at = models.DateTimeField()
+    team_before = models.BigIntegerField(null=True)
+    team_after = models.BigIntegerField(null=True)
+    service_before = models.BigIntegerField()
+    service_after = models.BigIntegerField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        # Read by the burn-up "as tagged then".
+        indexes: ClassVar = [models.Index(fields=["unit", "at"], name="tags_of_unit")]
+
+    def __str__(self) -> str:
+        return f"tags of {self.unit_id} at {self.at}"
 
 
 class ObservedEndpoint(models.Model):

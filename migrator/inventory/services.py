@@ -75,6 +75,8 @@ def change_settings(*, project: Project, **changes: Any) -> Project:
     for field, shape in (("manners", Manners), ("policy", Policy)):
         if field in changes:
             changes[field] = checked(field, changes[field], shape)
+    if "policy" in changes:
+        changes["policy_version"] = F("policy_version") + 1
     Project.objects.filter(pk=project.pk).update(**changes)
     versions.advance(project_id=project.pk)
     return Project.objects.get(pk=project.pk)

@@ -6,11 +6,11 @@ per (schemas, depth) and kept as suffixes, and every step either spends depth or
 
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from migrator.core.paths import render
 from migrator.inventory.importers.references import References
-from migrator.inventory.importers.spec import SpecError, one_line
+from migrator.inventory.importers.spec import SpecError, label_of, one_line
 
 MAX_FIELDS: Final = 100_000
 """Fields of one answer. More is a schema that multiplies, not an answer."""
@@ -21,8 +21,19 @@ _CONDITIONALS: Final = ("then", "else")
 Schema = dict[str, Any]
 _UNKNOWN: Final[Schema] = {}
 """Stands for what a broken reference means: no fields."""
-Suffix = tuple[str, str]
-"""A path below some schema (`.slug`, `[*].slug`) and its description."""
+LABEL: Final = "x-migrator-label"
+
+
+class Told(NamedTuple):
+    """What a schema says of a field."""
+
+    description: str
+    label: str
+    """What marks it as migrating."""
+
+
+Suffix = tuple[str, Told]
+"""A path below some schema (`.slug`, `[*].slug`) and what is said of it."""
 
 
 @dataclass(slots=True)
@@ -42,12 +53,12 @@ class Answers:
     known: dict[tuple[tuple[int, ...], int, bool], tuple[Suffix, ...]] = field(default_factory=dict)
 
     def fields(self, schemas: list[Schema], *, depth: int, place: str) -> Iterator[Suffix]:
-        """Paths such as `$.articles[*].slug` with their descriptions, in the order of the schema.
+        """Paths such as `$.articles[*].slug` with what is said of them, in the order of the schema.
 
         Raises SpecError where a schema multiplies beyond what an answer can have.
         """
-        for suffix, description in self._suffixes(schemas, depth, place, in_array=False):
-            yield f"${suffix}", description
+        for suffix, told in self._suffixes(schemas, depth, place, in_array=False):
+            yield f"${suffix}", told
 
     def _suffixes(self, schemas: list[Schema], depth: int, place: str, *, in_array: bool) -> tuple[Suffix, ...]:
         if depth <= 0:
@@ -78,13 +89,15 @@ class Answers:
     def _steps(self, merged: _Merged, depth: int, place: str, *, in_array: bool) -> Iterator[Suffix]:
         for name, schemas in merged.properties.items():
             step = member(name)
-            yield step, next((text for schema in schemas if (text := one_line(schema.get("description")))), "")
-            for suffix, description in self._suffixes(schemas, depth - 1, place, in_array=False):
-                yield step + suffix, description
+            description = next((text for schema in schemas if (text := one_line(schema.get("description")))), "")
+            label = next((text for schema in schemas if (text := label_of(schema.get(LABEL)))), "")
+            yield step, Told(description, label)
+            for suffix, told in self._suffixes(schemas, depth - 1, place, in_array=False):
+                yield step + suffix, told
         # Entering an array is free, so that `[*].slug` is as deep as `slug`; an array in an array spends depth,
         # which is what ends a schema whose items are itself.
-        for suffix, description in self._suffixes(merged.members, depth - in_array, place, in_array=True):
-            yield f"[*]{suffix}", description
+        for suffix, told in self._suffixes(merged.members, depth - in_array, place, in_array=True):
+            yield f"[*]{suffix}", told
 
     def _merge(self, schemas: list[Schema], place: str) -> _Merged:
         """Follow references and lay all branches of one value over each other. Branches may refer in circles."""

@@ -2,6 +2,8 @@
 
 The text's own definitions are read, extensions included. No executable schema is built from them: subgraphs
 use directives and types that only their gateway knows, and they are imported all the same.
+
+A field that carries `@override(from: …, label: …)` or `@migrator(label: …)` is marked as migrating by that label.
 """
 
 from collections import Counter
@@ -9,6 +11,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from graphql import (
+    ConstDirectiveNode,
     DefinitionNode,
     FieldDefinitionNode,
     GraphQLSyntaxError,
@@ -23,6 +26,7 @@ from graphql import (
     OperationType,
     SchemaDefinitionNode,
     SchemaExtensionNode,
+    StringValueNode,
     TypeDefinitionNode,
     TypeNode,
     parse,
@@ -30,7 +34,7 @@ from graphql import (
 )
 
 from migrator.core.stages import Operation
-from migrator.inventory.importers.spec import Findings, Format, Spec, SpecError, UnitSpec, one_line
+from migrator.inventory.importers.spec import Findings, Format, Spec, SpecError, UnitSpec, label_of, one_line
 
 ObjectNode = ObjectTypeDefinitionNode | ObjectTypeExtensionNode
 InterfaceNode = InterfaceTypeDefinitionNode | InterfaceTypeExtensionNode
@@ -40,6 +44,8 @@ DEFAULT_ROOTS: Final[dict[str, OperationType]] = {
     "Mutation": OperationType.MUTATION,
     "Subscription": OperationType.SUBSCRIPTION,
 }
+LABELS: Final = frozenset({"override", "migrator"})
+"""Directives whose argument `label` marks a field as migrating."""
 ALWAYS_THERE: Final = frozenset({"String", "Boolean"})
 """Types that every schema has, because introspection answers with them."""
 
@@ -103,8 +109,18 @@ def _add_fields(node: ObjectNode | InterfaceNode, root: OperationType | None, fi
                 kind="endpoint" if root else "field",
                 operation=Operation.WRITE if root is OperationType.MUTATION else Operation.READ,
                 description=one_line(field.description.value if field.description else None),
+                label=_label(field.directives or ()),
             )
         )
+
+
+def _label(directives: Iterable[ConstDirectiveNode]) -> str:
+    """What marks a field as migrating, as it is written: `@override(label: "percent(5)")`."""
+    for directive in directives:
+        for argument in directive.arguments or () if directive.name.value in LABELS else ():
+            if argument.name.value == "label" and isinstance(argument.value, StringValueNode):
+                return label_of(f'@{directive.name.value}(label: "{argument.value.value}")')
+    return ""
 
 
 def _type_names(definitions: Iterable[DefinitionNode]) -> set[str]:

@@ -1,4 +1,7 @@
-"""OpenAPI 2 (Swagger) and 3.x: every operation as an endpoint, every field of its answers under it."""
+"""OpenAPI 2 (Swagger) and 3.x: every operation as an endpoint, every field of its answers under it.
+
+`x-migrator-label` marks an operation, all operations of a path, or a field's schema as migrating.
+"""
 
 import re
 from collections.abc import Iterator
@@ -8,9 +11,9 @@ from urllib.parse import quote, urlsplit
 
 from migrator.core.routing import SAFE_METHODS
 from migrator.core.stages import Operation
-from migrator.inventory.importers.answers import Answers, Schema
+from migrator.inventory.importers.answers import LABEL, Answers, Schema
 from migrator.inventory.importers.references import References, Unresolvable
-from migrator.inventory.importers.spec import Findings, Format, Spec, SpecError, UnitSpec, one_line, shape_of
+from migrator.inventory.importers.spec import Findings, Format, Spec, SpecError, UnitSpec, label_of, one_line, shape_of
 
 METHODS: Final = ("get", "head", "options", "post", "put", "patch", "delete", "trace", "query")
 _SERVER_VARIABLE: Final = re.compile(r"\{([^{}]*)\}")
@@ -81,7 +84,8 @@ class _Reader:
             item, paths = self._item(path, declared), paths + 1
             for method, operation in self._operations(item):
                 base = self._base_path(item, operation)
-                operations += self._add_operation(f"{method} {self._template(base, path)}", operation)
+                label = label_of(operation.get(LABEL)) or label_of(item.get(LABEL))
+                operations += self._add_operation(f"{method} {self._template(base, path)}", operation, label)
         if not operations:
             self.findings.warn("the document has no operations")
         return paths, operations
@@ -134,22 +138,29 @@ class _Reader:
             self.findings.warn(f"path {path}: what follows ? or # is no part of a path and was cut")
         return quote(base + (bare if bare.startswith("/") else f"/{bare}"), safe=_KEPT_IN_PATHS)
 
-    def _add_operation(self, key: str, operation: dict[str, Any]) -> bool:
+    def _add_operation(self, key: str, operation: dict[str, Any], label: str) -> bool:
         """Add an endpoint and the fields of its answers. Returns whether it is a new one."""
         before = len(self.findings.units)
         method = key.partition(" ")[0]
         kind = Operation.READ if method in SAFE_METHODS else Operation.WRITE
         text = one_line(operation.get("summary")) or one_line(operation.get("description"))
-        self.findings.add(UnitSpec(key=key, kind="endpoint", operation=kind, description=text))
+        self.findings.add(UnitSpec(key=key, kind="endpoint", operation=kind, description=text, label=label))
         if len(self.findings.units) == before:
             return False
         twin = self.shapes.setdefault(shape_of(key), key)
         if twin != key:
             self.findings.warn(f"{key} and {twin} match the same requests: only one of them will see traffic")
         schemas = list(self._answer_schemas(key, operation)) if self.depth and method != "HEAD" else []
-        for path, description in self.answers.fields(schemas, depth=self.depth, place=key):
+        for path, told in self.answers.fields(schemas, depth=self.depth, place=key):
             self.findings.add(
-                UnitSpec(key=f"{key} {path}", kind="field", operation=kind, parent_key=key, description=description)
+                UnitSpec(
+                    key=f"{key} {path}",
+                    kind="field",
+                    operation=kind,
+                    parent_key=key,
+                    description=told.description,
+                    label=told.label,
+                )
             )
         return True
 

@@ -23,6 +23,7 @@ class Known:
     service_id: int
     parent_id: int | None
     description: str
+    label: str
     from_spec: bool
     """It came from a spec: a spec without it takes it off the list."""
     gone: bool
@@ -49,6 +50,8 @@ class Plan:
     changed: list[Change] = field(default_factory=list)
     unchanged: list[Known] = field(default_factory=list)
     gone: list[Known] = field(default_factory=list)
+    cleared: list[Known] = field(default_factory=list)
+    """The specs no longer name them, so that nothing there marks them as migrating."""
     kept: list[Known] = field(default_factory=list)
     """Gone from the spec, but the candidate answers callers: tracked on, so that it can be rolled back."""
     contested: list[UnitSpec] = field(default_factory=list)
@@ -93,6 +96,8 @@ def reconcile(
     for unit in known:
         if unit.id not in matched and _is_missing(unit, service_id, formats):
             (plan.kept if unit.answers_callers else plan.gone).append(unit)
+        if unit.id not in matched and unit.label and _is_theirs(unit, service_id, formats):
+            plan.cleared.append(unit)
     _contest(known, {plan.ids[key] for key in foreign}, service_id, plan)
     return plan
 
@@ -131,7 +136,7 @@ def _compare(unit: Known, spec: UnitSpec, plan: Plan) -> None:
     adopted = spec.parent_key is not None and unit.parent_id != parent_id
     rerouted = unit.gone or adopted or (unit.key, unit.kind) != (spec.key, spec.kind)
     described = bool(spec.description) and unit.from_spec and unit.description != spec.description
-    if rerouted or described:
+    if rerouted or described or unit.label != spec.label:
         plan.changed.append(Change(known=unit, spec=spec, rerouted=rerouted))
     else:
         plan.unchanged.append(unit)
@@ -139,5 +144,10 @@ def _compare(unit: Known, spec: UnitSpec, plan: Plan) -> None:
 
 def _is_missing(unit: Known, service_id: int | None, formats: Collection[Format]) -> bool:
     """Whether a unit that the specs do not name should have been named by them."""
+    return unit.from_spec and not unit.gone and _is_theirs(unit, service_id, formats)
+
+
+def _is_theirs(unit: Known, service_id: int | None, formats: Collection[Format]) -> bool:
+    """Whether specs of these formats speak for the unit."""
     format_of_key = Format.OPENAPI if " " in unit.key else Format.GRAPHQL
-    return unit.service_id == service_id and unit.from_spec and not unit.gone and format_of_key in formats
+    return unit.service_id == service_id and format_of_key in formats

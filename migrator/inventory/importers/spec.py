@@ -10,6 +10,7 @@ from migrator.core.stages import Operation
 
 MAX_KEY: Final = 500
 MAX_DESCRIPTION: Final = 500
+MAX_LABEL: Final = 200
 MAX_UNITS: Final = 1_000_000
 MAX_WARNINGS: Final = 50
 
@@ -40,6 +41,8 @@ class UnitSpec:
     parent_key: str | None = None
     """The endpoint whose answer carries this field. Fields of GraphQL types have none."""
     description: str = ""
+    label: str = ""
+    """What marks it as migrating in its document; empty where nothing does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -86,6 +89,11 @@ class Findings:
 def shape_of(key: str) -> str:
     """A key with its parameters nameless: two keys of one shape match the same requests."""
     return _PARAMETER.sub("{}", key)
+
+
+def label_of(text: object) -> str:
+    """A label as one line that fits its column."""
+    return one_line(text)[:MAX_LABEL]
 
 
 def one_line(text: object) -> str:

@@ -1,0 +1,101 @@
+"""The form of a policy, as it stands or as somebody typed it. What is left empty is inherited."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+import msgspec
+
+from dashboards.policy_settings import GROUPS, SETTINGS, Setting
+from migrator.core.policy import Flaw, Policy, Severity
+from migrator.gates.settings import FIELD, checked_setting
+from migrator.inventory.services import Invalid
+
+LONGEST: Final = 4_000
+FLAWS: Final = {
+    Severity.NEVER_PASSES: "Can never pass:",
+    Severity.ALWAYS_PASSES: "Always passes:",
+    Severity.ODD: "Is it meant so?",
+}
+
+
+@dataclass(slots=True, kw_only=True)
+class Control:
+    """One setting on a page: what it holds, what it inherits, and what is wrong with it."""
+
+    setting: Setting
+    text: str
+    inherited: str
+    error: str = ""
+    flaws: tuple[str, ...] = ()
+
+    @property
+    def id(self) -> str:
+        return f"id_{self.setting.name}"
+
+
+@dataclass(slots=True, kw_only=True)
+class PolicyForm:
+    """A layer as somebody types it. `settings` are what it sets; `errors` are by setting."""
+
+    typed: Mapping[str, str]
+    inherited: Policy
+    settings: dict[str, Any] = field(default_factory=dict)
+    errors: dict[str, str] = field(default_factory=dict)
+    flaws: Sequence[Flaw] = ()
+    overtaken: bool = False
+    """Somebody else was quicker. Said once: saving again applies what is typed on top of theirs."""
+
+    @property
+    def groups(self) -> list[tuple[str, list[Control]]]:
+        return [(title, [self._control(setting) for setting in settings]) for title, settings in GROUPS]
+
+    def refuse(self, invalid: Invalid) -> str:
+        """Put a refusal beside its control. Returns it where it belongs to none."""
+        name = invalid.field.removeprefix(f"{FIELD}.")
+        if name not in SETTINGS:
+            return invalid.message
+        self.errors[name] = invalid.message
+        return ""
+
+    def _control(self, setting: Setting) -> Control:
+        found = [flaw for flaw in self.flaws if flaw.field == setting.name]
+        return Control(
+            setting=setting,
+            text=self.typed.get(setting.name, ""),
+            inherited=setting.form.show(getattr(self.inherited, setting.name)),
+            error=self.errors.get(setting.name, ""),
+            flaws=tuple(flaw_words(flaw) for flaw in found),
+        )
+
+
+def stored_form(*, settings: Mapping[str, Any], inherited: Policy, flaws: Sequence[Flaw]) -> PolicyForm:
+    """The form of a layer as it stands."""
+    policy = msgspec.convert(dict(settings), Policy)
+    typed = {name: SETTINGS[name].form.show(getattr(policy, name)) for name in settings if name in SETTINGS}
+    return PolicyForm(typed=typed, inherited=inherited, settings=dict(settings), flaws=flaws)
+
+
+def typed_form(*, data: Mapping[str, Any], inherited: Policy) -> PolicyForm:
+    """The form as it was posted, each setting read and checked."""
+    typed = {name: str(data.get(name, "")).replace("\0", "").strip()[:LONGEST] for name in SETTINGS}
+    form = PolicyForm(typed=typed, inherited=inherited)
+    for name, text in typed.items():
+        if not text:
+            continue
+        try:
+            form.settings[name] = checked_setting(name, SETTINGS[name].form.read(text))
+        except Invalid as invalid:
+            form.errors[name] = invalid.message.removeprefix(f"{name}: ")
+        except (ValueError, OverflowError) as wrong:
+            form.errors[name] = str(wrong)
+    return form
+
+
+def flaw_words(flaw: Flaw) -> str:
+    return f"{FLAWS[flaw.severity]} {flaw.sentence}"
+
+
+def labelled(flaws: Sequence[Flaw]) -> list[tuple[str, str]]:
+    """Flaws with the names of their settings, for the top of a page."""
+    return [(SETTINGS[flaw.field].label, flaw_words(flaw)) for flaw in flaws]
