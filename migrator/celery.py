@@ -20,8 +20,20 @@ app.conf.beat_schedule = {
         # Ticks that nobody took within their second are dropped: the next one does the same work.
         "options": {"expires": 5},
     },
+    "guard": {"task": "migrator.rollout.tasks.look", "schedule": 3.0, "options": {"expires": 6}},
+    "adopt overrides": {
+        "task": "migrator.rollout.tasks.adopt_overrides",
+        "schedule": 5.0,
+        "options": {"expires": 10},
+    },
+    "move ramps": {"task": "migrator.rollout.tasks.tick", "schedule": 5.0, "options": {"expires": 10}},
+    "say what is ready": {"task": "migrator.rollout.tasks.announce", "schedule": 60.0, "options": {"expires": 120}},
     "end rules whose time is over": {"task": "migrator.observations.tasks.expire_rules", "schedule": 10.0},
     "make rules of noise": {"task": "migrator.observations.tasks.make_noise_rules", "schedule": 20.0},
     "watch mismatch groups": {"task": "migrator.observations.tasks.watch_groups", "schedule": 60.0},
+    "watch proofs of removal": {"task": "migrator.removal.tasks.watch", "schedule": 60.0},
+    "deliver messages": {"task": "migrator.telling.tasks.deliver", "schedule": 2.0, "options": {"expires": 5}},
+    "end alarms that are quiet": {"task": "migrator.rollout.tasks.settle_alarms", "schedule": 30.0},
+    "forget old messages": {"task": "migrator.telling.tasks.forget", "schedule": 3600.0},
     "drop what retention lets go": {"task": "migrator.observations.tasks.retain", "schedule": 600.0},
 }

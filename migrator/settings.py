@@ -175,11 +175,24 @@ SPECTACULAR_SETTINGS = {
         "SettledAsEnum": ["noise", "race", "accepted", "bug", "archived"],
         "RuleKindEnum": ["ignore", "tolerance", "unordered", "normalise", "map", "accept"],
         "UnitKindEnum": ["endpoint", "field"],
+        "ChannelKindEnum": "migrator.telling.models.ChannelKind",
+        "SeverityEnum": "migrator.telling.models.Severity",
+        "EventEnum": "migrator.telling.models.Event",
+        "AlertStatusEnum": ["firing", "resolved"],
     },
 }
 
 PUBLIC_URL = env.str("PUBLIC_URL", default="http://127.0.0.1:8000").rstrip("/")
 """Where people reach these pages: what links in messages begin with."""
+
+OUTGOING_ALLOW = env.list("OUTGOING_ALLOW", default=[])
+"""Networks of this machine itself that messages may be sent to, such as 127.0.0.0/8. Metadata services never are."""
+PAGERDUTY_URL = env.str("PAGERDUTY_URL", default="https://events.pagerduty.com/v2/enqueue")
+"""Where PagerDuty takes events; https://events.eu.pagerduty.com/v2/enqueue for accounts in Europe."""
+
+OVERRIDES_DIR = env.str("OVERRIDES_DIR", default="")
+"""Where rollbacks are written while the database is away, for data planes to obey. Command and front share it.
+Empty is `overrides` beside the other data of this checkout."""
 
 REPORT_SHARDS = env.int("REPORT_SHARDS", default=4)
 """Redis streams that reports are spread over; each is drained by one worker at a time."""
@@ -207,5 +220,7 @@ LOGGING = {
     "handlers": {"stderr": {"class": "logging.StreamHandler"}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     # A line for each tick of each second says nothing.
-    "loggers": {key: {"level": "WARNING"} for key in ("celery.worker.strategy", "celery.app.trace", "celery.beat")},
+    "loggers": {key: {"level": "WARNING"} for key in ("celery.worker.strategy", "celery.app.trace", "celery.beat")}
+    # Addresses that messages are sent to are secrets, and these two name them.
+    | {key: {"level": "ERROR"} for key in ("urllib3", "requests")},
 }

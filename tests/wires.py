@@ -217,6 +217,9 @@ class Plane:
         self.answer_poll: Callable[[Request], bytes | None] = lambda request: None
         """What to answer a poll instead; None for the usual."""
         self.answer_report: Callable[[dict[str, Any]], bytes | None] = lambda report: None
+        self.orders: dict[str, Any] = {}
+        """What is answered to whoever asks for signed overrides."""
+        self.orders_asked = 0
         self._table: dict[str, Any] | None = None
         self._news = threading.Condition()
         self.service = Service(serve=self._serve)
@@ -263,6 +266,9 @@ class Plane:
             request = wire.request()
             if request.method == b"POST":
                 wire.send(self._report(json.loads(request.body)))
+            elif request.target.startswith(b"/dataplane/v1/overrides"):
+                self.orders_asked += 1
+                wire.send(plain(json.dumps(self.orders).encode()))
             else:
                 self.polls.append(request)
                 wire.send(self.answer_poll(request) or self._poll(request))

@@ -39,11 +39,20 @@ def sentence(obeyed: Convergence) -> str:
     if not obeyed.live:
         silent = f", {words.count(len(obeyed.silent), 'is', 'are')} silent" if obeyed.silent else ""
         return f"No data plane is live{silent}: what is committed takes effect nowhere yet."
-    if obeyed.effective:
-        return (
-            f"All {obeyed.live} live data planes apply the latest version."
-            if obeyed.live > 1
-            else ("The data plane applies the latest version.")
-        )
-    late = len(obeyed.waiting)
-    return f"{obeyed.confirmed} of {obeyed.live} live data planes apply the latest version; {late} still to follow."
+    if obeyed.effective and obeyed.live > 1:
+        told = f"All {obeyed.live} live data planes apply the latest version."
+    elif obeyed.effective:
+        told = "The data plane applies the latest version."
+    else:
+        late = len(obeyed.waiting)
+        told = f"{obeyed.confirmed} of {obeyed.live} live data planes apply the latest version; {late} still to follow."
+    return told + _below(obeyed)
+
+
+def _below(obeyed: Convergence) -> str:
+    """How many go below what is committed."""
+    below = (
+        (len(obeyed.held), "holds", "hold", "some of it at legacy"),
+        (len(obeyed.leaving_out), "leaves", "leave", "out a candidate that fails"),
+    )
+    return "".join(f" {words.count(number, one, many)} {what}." for number, one, many, what in below if number)

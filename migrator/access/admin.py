@@ -11,9 +11,9 @@ from migrator.inventory.admin import Admin
 
 @admin.register(Membership)
 class MembershipAdmin(Admin):
-    list_display = ("user", "project", "role")
+    list_display = ("user", "project", "team", "role")
     list_filter = ("project", "role")
-    list_select_related = ("user", "project")
+    list_select_related = ("user", "project", "team")
     autocomplete_fields = ("user",)
 
 

@@ -22,12 +22,22 @@ class Membership(models.Model):
 
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="memberships")
     project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="memberships")
+    team = models.ForeignKey(
+        "inventory.Team",
+        on_delete=models.CASCADE,
+        null=True,
+        blank=True,
+        related_name="memberships",
+        help_text="Empty: the role holds in the whole project. Else for this team's units.",
+    )
     role = models.CharField(max_length=10, choices=Role.choices)
 
     class Meta:
         ordering: ClassVar = ["project", "user"]
         constraints: ClassVar = [
-            models.UniqueConstraint(fields=["user", "project"], name="one_role_per_project"),
+            models.UniqueConstraint(
+                fields=["user", "project", "team"], name="one_role_per_project_and_team", nulls_distinct=False
+            ),
             models.CheckConstraint(condition=models.Q(role__in=Role.values), name="role_known"),
         ]
 
@@ -74,6 +84,8 @@ class SecondFactor(models.Model):
     secret = models.CharField(max_length=64, help_text="Base32.")
     created_at = models.DateTimeField()
     confirmed_at = models.DateTimeField(null=True, blank=True, help_text="When a first code proved that it works.")
+    failures = models.PositiveSmallIntegerField(default=0, help_text="Wrong codes in a row.")
+    failed_at = models.DateTimeField(null=True, blank=True)
     last_step = models.PositiveBigIntegerField(
         default=0, help_text="The newest step that was used: no code works twice."
     )

@@ -3,17 +3,19 @@
 Going down never needs more than on-call's right; going up needs more.
 """
 
-from dataclasses import dataclass
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass, field, replace
 from enum import StrEnum
 from typing import Any
 
 from migrator.access.models import Membership, Role, Scope, Token
-from migrator.inventory.models import Project
+from migrator.inventory.models import Project, Unit
 
 
 class Right(StrEnum):
     SEE = "see"
     ROLL_BACK = "roll back"
+    FREEZE = "freeze"
     FLIP = "flip"
     EDIT = "edit the inventory"
     APPROVE = "approve what others ask for"
@@ -22,9 +24,12 @@ class Right(StrEnum):
 
 
 _VIEWER = frozenset({Right.SEE})
-_ON_CALL = _VIEWER | {Right.ROLL_BACK}
+_ON_CALL = _VIEWER | {Right.ROLL_BACK, Right.FREEZE}
 _ENGINEER = _ON_CALL | {Right.FLIP, Right.EDIT, Right.APPROVE}
 _ADMIN = _ENGINEER | {Right.OVERRIDE, Right.MANAGE}
+
+DOWNWARDS = frozenset({Right.SEE, Right.ROLL_BACK, Right.FREEZE})
+"""What a role in one team gives in the whole project."""
 
 RIGHTS: dict[str, frozenset[Right]] = {
     Role.VIEWER: _VIEWER,
@@ -56,10 +61,21 @@ class Actor:
     name: str
     via: Via
     rights: frozenset[Right]
+    """What holds for the whole project."""
     user_id: int | None = None
+    team_rights: Mapping[int, frozenset[Right]] = field(default_factory=dict)
+    """What holds beside it for one team's units, by the team's id."""
 
     def may(self, right: Right) -> bool:
         return right in self.rights
+
+    def may_with(self, unit: Unit, right: Right) -> bool:
+        """Whether they may do it to this unit."""
+        return right in self.rights or right in self.team_rights.get(unit.team_id or 0, ())
+
+    def at(self, unit: Unit) -> "Actor":
+        """The same person before one unit: what their team's role gives holds there."""
+        return replace(self, rights=self.rights | self.team_rights.get(unit.team_id or 0, frozenset()))
 
 
 class Forbidden(PermissionError):
@@ -71,27 +87,43 @@ class Forbidden(PermissionError):
         self.right = right
 
 
-def demand(*, actor: Actor, right: Right) -> None:
-    """Raise Forbidden unless the actor holds the right."""
-    if not actor.may(right):
-        raise Forbidden(actor=actor, right=right)
+def demand(*, actor: Actor, right: Right, units: Collection[Unit] = ()) -> None:
+    """Raise Forbidden unless the actor holds the right, in the whole project or for each of these units."""
+    if actor.may(right) or (units and all(actor.may_with(unit, right) for unit in units)):
+        return
+    raise Forbidden(actor=actor, right=right)
 
 
 def role_of(*, user: Any, project: Project) -> Role | None:
-    """A person's role in a project; None for strangers."""
+    """A person's role in the whole project; None for strangers, and for whom only a team knows."""
     if not user.is_authenticated or not user.is_active:
         return None
     if user.is_superuser:
         return Role.ADMIN
-    role = Membership.objects.filter(user=user, project=project).values_list("role", flat=True).first()
+    mine = Membership.objects.filter(user=user, project=project, team__isnull=True)
+    role = mine.values_list("role", flat=True).first()
     return Role(role) if role else None
 
 
 def person(*, user: Any, project: Project, via: Via) -> Actor:
-    """A signed-in person as an actor. Strangers get no right at all."""
+    """A signed-in person as an actor. Strangers get no right at all.
+
+    Whoever has a role in one team only sees the whole project, and takes down whatever they could of their team's:
+    what comes along may be another team's, and going down never waits for the right person.
+    """
     role = role_of(user=user, project=project)
     rights = RIGHTS[role] if role else frozenset()
-    return Actor(name=user.get_username() or "nobody", via=via, rights=rights, user_id=user.pk)
+    of_teams = _team_rights(user, project)
+    for each in of_teams.values():
+        rights |= each & DOWNWARDS
+    return Actor(name=user.get_username() or "nobody", via=via, rights=rights, user_id=user.pk, team_rights=of_teams)
+
+
+def _team_rights(user: Any, project: Project) -> dict[int, frozenset[Right]]:
+    if not user.is_authenticated or not user.is_active:
+        return {}
+    mine = Membership.objects.filter(user=user, project=project, team__isnull=False).values_list("team_id", "role")
+    return {team: RIGHTS[role] for team, role in mine if team is not None}
 
 
 def program(*, token: Token, project: Project, via: Via = Via.API) -> Actor:
@@ -115,4 +147,4 @@ def projects_seen_by(*, user: Any) -> Any:
     """The projects that a person may see, as a queryset."""
     if user.is_superuser:
         return Project.objects.all()
-    return Project.objects.filter(memberships__user=user)
+    return Project.objects.filter(memberships__user=user).distinct()

@@ -7,9 +7,11 @@ one unit sets otherwise. Each layer names only what it changes.
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, fields
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
 
 import msgspec
+
+from migrator.core import stats
 
 Fraction = Annotated[float, msgspec.Meta(gt=0, lt=1)]
 Ratio = Annotated[float, msgspec.Meta(ge=1, le=1_000)]
@@ -50,7 +52,7 @@ class Policy:
     alpha: Fraction = 0.05
     """Chance of wrongly promoting, over all looks together."""
     beta: Fraction = 0.001
-    """Chance of wrongly rolling back, over all looks together."""
+    """Chance of wrongly rolling back within a day, over all looks: for wrong answers, failures and slowness each."""
     independent_pairs: Number = 0
     """Least number of pairs that count once per caller, beside what the proof itself needs."""
     request_shapes: Number = 0
@@ -107,3 +109,119 @@ def layered(layers: Iterable[Mapping[str, Any]]) -> Policy:
 
 
 SETTINGS = frozenset(field.name for field in fields(Policy))
+
+
+# ---------------------------------------------------------------------------------------- flaws
+
+
+class Severity(StrEnum):
+    """What is wrong with a demand."""
+
+    NEVER_PASSES = "never passes"
+    """No evidence can meet it: nothing that it holds for will ever climb by itself."""
+    ALWAYS_PASSES = "always passes"
+    """Any evidence meets it: it protects nobody."""
+    ODD = "odd"
+    """It can be meant so, but rarely is."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Flaw:
+    """One setting that does not do what a demand is for. `field` is its name in Policy."""
+
+    field: str
+    sentence: str
+    severity: Severity
+
+
+WINDOW_S: Final = 10
+"""Data planes report windows of so many seconds: no pair is known sooner."""
+COIN: Final = 0.5
+_Row = tuple[bool, str, Severity, str]
+"""Whether it applies, to which field, how bad it is, and its sentence."""
+
+
+def flaws(
+    policy: Policy, *, names_callers: bool = True, names_costs: bool = True, pairs_per_day: float | None = None
+) -> tuple[Flaw, ...]:
+    """What is wrong with a policy: demands that never pass, that always do, and those that contradict each other.
+
+    `names_callers` and `names_costs` say that the project names the header that tells kinds of caller, and the cost of
+    the database. `pairs_per_day` is what the busiest unit that it holds for brings; None where that is not known.
+    """
+    rows: list[_Row] = [
+        *_of_rates(policy),
+        *_of_time(policy),
+        *_of_sight(policy, names_callers, names_costs),
+        *_of_latency(policy),
+    ]
+    if pairs_per_day is not None:
+        rows += _of_traffic(policy, pairs_per_day * policy.evidence_days)
+    return tuple(
+        Flaw(field=field, sentence=told, severity=severity) for applies, field, severity, told in rows if applies
+    )
+
+
+def _of_rates(policy: Policy) -> list[_Row]:
+    never, always, odd = Severity.NEVER_PASSES, Severity.ALWAYS_PASSES, Severity.ODD
+    contradicts = policy.harm_limit <= policy.mismatch_limit
+    return [
+        (contradicts, "harm_limit", odd, "It lies below the mismatch limit: what may be promoted is rolled back."),
+        (policy.mismatch_limit >= COIN, "mismatch_limit", always, "Every other answer may be wrong."),
+        (policy.mismatch_limit < 1e-9, "mismatch_limit", never, "Billions of clean pairs prove no rate so low."),
+        (policy.alpha > COIN, "alpha", always, "It promotes wrongly more often than a coin: the first pairs pass."),
+        (policy.beta > 0.1, "beta", odd, "It rolls back sound units by chance, more often than one in ten."),
+        (policy.share_alpha > 0.1, "share_alpha", odd, "It holds by chance, more often than one time in ten."),
+        (policy.completeness <= COIN, "completeness", always, "Half of the observations may be missing."),
+        (policy.completeness > 0.99999, "completeness", odd, "One lost observation in 100,000 holds everything."),
+    ]
+
+
+def _of_time(policy: Policy) -> list[_Row]:
+    never, odd = Severity.NEVER_PASSES, Severity.ODD
+    days = f"Pairs count for {policy.evidence_days} days only"
+    at_once = policy.cool_down_s == 0 and policy.automatic is Automatic.ACT
+    soon = f"Data planes report every {WINDOW_S} seconds: a pair is older than this before it is known."
+    week = policy.weekly_cycle and policy.evidence_days < 7
+    month = policy.month_end and policy.evidence_days < 30
+    return [
+        (policy.freshness_s < 3 * WINDOW_S, "freshness_s", never, soon),
+        (week, "evidence_days", never, f"{days}: a whole week never comes together."),
+        (month, "evidence_days", odd, f"{days}: between two ends of a month, neither is known."),
+        (at_once, "cool_down_s", odd, "What was rolled back climbs again at once, into the same fault."),
+    ]
+
+
+def _of_sight(policy: Policy, names_callers: bool, names_costs: bool) -> list[_Row]:
+    never, odd = Severity.NEVER_PASSES, Severity.ODD
+    unnamed = "The project names no header that says"
+    blind, costly = bool(policy.callers) and not names_callers, policy.cost_ratio is not None and not names_costs
+    return [
+        (blind, "callers", never, f"{unnamed} what kind of caller it is."),
+        (costly, "cost_ratio", never, f"{unnamed} what an answer costs the database."),
+        (policy.independent_pairs > 100_000_000, "independent_pairs", odd, "Few services have so many callers."),
+        (policy.request_shapes > 1_000, "request_shapes", odd, "Few endpoints are asked in so many ways."),
+    ]
+
+
+def _of_latency(policy: Policy) -> list[_Row]:
+    never, always = Severity.NEVER_PASSES, Severity.ALWAYS_PASSES
+    budget = policy.latency_budget_ms
+    lax = budget is not None and policy.latency_over >= COIN
+    unasked = policy.latency_ratio is not None and policy.latency_floor_ms >= 60_000
+    return [
+        (budget is not None and budget < 0.1, "latency_budget_ms", never, "No answer over a network is so fast."),
+        (lax, "latency_over", always, "Every other call may be slow."),
+        (unasked, "latency_floor_ms", always, "Nothing under a minute is called slow: the ratio is never asked."),
+    ]
+
+
+def _of_traffic(policy: Policy, most: float) -> list[_Row]:
+    """`most` is how many pairs come before the first of them count no more."""
+    needed = stats.pairs_needed(bad=0, limit=policy.mismatch_limit, alpha=policy.alpha)
+    come = f"in {policy.evidence_days} days {most:,.0f} come"
+    few = f"{policy.independent_pairs:,} are demanded, and {come}."
+    return [
+        (needed > most, "mismatch_limit", Severity.NEVER_PASSES, f"{needed:,} clean pairs prove it, and {come}."),
+        (policy.independent_pairs > most, "independent_pairs", Severity.NEVER_PASSES, few),
+    ]

@@ -154,6 +154,7 @@ class Routes:
     """Two units have one place in the trie: `GET /users/{id}` and `GET /users/{name}`. The greater id has it."""
     rules: tuple[RuleSpec, ...] = ()
     rules_version: int = 0
+    override_key: str = ""
 
     @property
     def anonymous_is_random(self) -> bool:
@@ -212,6 +213,7 @@ def _build(table: RoutingTable, base: Routes, changes: Sequence[UnitRoute]) -> R
         contested=trie.contested,
         rules=table.rules,
         rules_version=table.rules_version,
+        override_key=table.override_key,
     )
 
 

@@ -18,10 +18,12 @@ from migrator.dataplane.reading import read_project, versions_of
 from migrator.dataplane.table import LiveTable
 from migrator.dataplane.threads import in_thread
 from migrator.inventory.versions import CHANNEL
+from migrator.rollout import overrides
 
 POLL_S: Final = 2.0
 RECONNECT_S: Final = 0.5
 CONNECT_S: Final = 5
+REMEMBER_S: Final = 30.0
 READ_S: Final = 30.0
 """How long reading a table may take; a whole one of 100,000 units takes a second."""
 
@@ -37,7 +39,7 @@ class Tables:
         self._tasks: list[asyncio.Task[None]] = []
 
     def start(self) -> None:
-        self._tasks = [asyncio.create_task(self._listen()), asyncio.create_task(self._poll())]
+        self._tasks = [asyncio.create_task(work) for work in (self._listen(), self._poll(), self._remember())]
 
     def let_go(self) -> None:
         """End all waiting polls."""
@@ -106,6 +108,20 @@ class Tables:
                 await self._check()
             except DatabaseError as error:
                 self._grow_stale(error)
+
+    async def _remember(self) -> None:
+        """Keep the tables on disk, for whoever has to roll back on this host while the database is away."""
+        kept: dict[str, Version] = {}
+        while True:
+            await asyncio.sleep(REMEMBER_S if kept else POLL_S)
+            for slug, table in self._tables.items():
+                if kept.get(slug) == table.version:
+                    continue
+                kept[slug], body = table.version, table.body(since=None, compressed=False)
+                try:
+                    await asyncio.to_thread(overrides.remember, project=slug, table=body)
+                except OSError as error:
+                    log.warning("table.not_remembered", project=slug, error=str(error))
 
     async def _check(self) -> None:
         """Refresh every table that is behind."""

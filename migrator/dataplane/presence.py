@@ -19,9 +19,11 @@ from django.db import Error as DatabaseError
 from django.db.models import Q
 from django.utils import timezone
 
-from migrator.core.wire import Report, Version
+from migrator.core.wire import REPLAY, Report, Version
+from migrator.dataplane.overrides import ids_of
 from migrator.dataplane.threads import in_thread
 from migrator.observations.models import ReportSource
+from migrator.rollout import planes
 from migrator.rollout.models import DataPlane
 
 WRITE_S: Final = 1.0
@@ -31,6 +33,7 @@ QUIET_S: Final = 60.0
 """Sources that were silent for this long are forgotten here."""
 BATCH: Final = 500
 KIND_LENGTH: Final = 50
+MOST_LEFT_OUT: Final = 1_000
 
 log = structlog.get_logger()
 Name = tuple[int, str]
@@ -48,9 +51,18 @@ class Heard:
     applied: Version
     forced: bool
     """Its own switch holds some of it at legacy."""
+    left_out: tuple[str, ...]
+    """Units whose candidate it leaves out."""
+    overrides: tuple[str, ...]
+    """Ids of the signed overrides that it obeys."""
     sent_at: float
     at: datetime
     written: bool = False
+
+    @property
+    def position(self) -> tuple[object, ...]:
+        """What people wait to see changed."""
+        return (self.boot, self.applied, self.forced, self.left_out, self.overrides)
 
 
 @dataclass(slots=True)
@@ -82,7 +94,8 @@ class Presence:
 
     def hear(self, report: Report, *, project_id: int) -> int:
         """Note a report. Returns how far the reports of its run are counted, as of a second ago."""
-        self._note(report, (project_id, report.source))
+        if report.kind != REPLAY:  # serves nobody: no flip waits for it
+            self._note(report, (project_id, report.source))
         run = (project_id, report.source, report.boot)
         mark = self._watermarks.setdefault(run, Watermark(0, 0.0))
         mark.asked_at = monotonic()
@@ -97,11 +110,12 @@ class Presence:
             boot=report.boot,
             applied=report.applied,
             forced=bool(report.forced),
+            left_out=report.left_out[:MOST_LEFT_OUT],
+            overrides=tuple(ids_of(report)),
             sent_at=report.sent_at,
             at=timezone.now(),
         )
-        said = (report.boot, report.applied, bool(report.forced))
-        if before is None or (before.boot, before.applied, before.forced) != said:
+        if before is None or before.position != self._heard[name].position:
             self._urgent.set()
 
     async def _write_for_ever(self) -> None:
@@ -142,9 +156,7 @@ class Presence:
 def _exchange(fresh: dict[Name, Heard], runs: Sequence[Run]) -> dict[Run, int]:
     """Write what was heard; read how far the reports of each run are counted."""
     rows = [_row(name, heard) for name, heard in sorted(fresh.items(), key=lambda item: item[0])]
-    DataPlane.objects.bulk_create(
-        rows, batch_size=BATCH, update_conflicts=True, unique_fields=["project", "source"], update_fields=_UPDATED
-    )
+    planes.note(rows=rows, now=timezone.now())
     counted: dict[Run, int] = {}
     for start in range(0, len(runs), BATCH):
         wanted = (Q(project_id=pk, source=source, boot=boot) for pk, source, boot in runs[start : start + BATCH])
@@ -152,9 +164,6 @@ def _exchange(fresh: dict[Name, Heard], runs: Sequence[Run]) -> dict[Run, int]:
         for project_id, source, boot, seq in found.values_list("project_id", "source", "boot", "committed_seq"):
             counted[project_id, source, boot] = seq
     return counted
-
-
-_UPDATED = ["kind", "boot", "applied_epoch", "applied_number", "forced_legacy", "last_seen_at"]
 
 
 def _row(name: Name, heard: Heard) -> DataPlane:
@@ -167,6 +176,8 @@ def _row(name: Name, heard: Heard) -> DataPlane:
         applied_epoch=min(heard.applied.epoch, 2**31 - 1),
         applied_number=heard.applied.number,
         forced_legacy=heard.forced,
+        left_out=list(heard.left_out),
+        overrides=list(heard.overrides),
         first_seen_at=heard.at,
         last_seen_at=heard.at,
     )

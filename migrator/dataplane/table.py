@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from migrator.core.wire import RoutingTable, UnitRoute, Version, encode
 from migrator.dataplane.reading import Changed, Reading, is_moving
+from migrator.rollout.overrides import key as override_key
 
 CHANGES_KEPT = 200_000
 """Changes that are remembered one by one, at least. Who is further behind gets the whole table."""
@@ -114,6 +115,7 @@ class LiveTable:
                 services=self.services,
                 rules=self.rules,
                 rules_version=self.rules_version,
+                override_key=override_key(),
                 units=tuple(self.units.values()) if since is None else self._changed_since(since),
             )
         )

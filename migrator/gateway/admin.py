@@ -6,6 +6,7 @@ nothing here can raise what callers see of the candidate.
 
 import asyncio
 from collections.abc import Callable
+from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any, Final
 
@@ -13,6 +14,7 @@ import msgspec
 import structlog
 
 from migrator.core.routing import Route
+from migrator.core.wire import Override
 from migrator.sdk.framing import Body, MalformedError, RequestHead, parse_request
 
 if TYPE_CHECKING:
@@ -83,17 +85,21 @@ class Admin:
             "dropped": worker.reporter.dropped,
             "passed": worker.reporter.passed,
             "connections": worker.connections,
-            "forced": sorted(worker.forced.keys),
+            "forced": sorted(worker.holding.forced.keys),
+            "forced_since": _time(worker.holding.forced.since),
+            "overrides": [_order(override) for override in worker.holding.orders.in_force.values()],
+            "overrides_refused": worker.holding.orders.refused,
             "left_out": worker.steering.left_out,
         }
 
     def _table(self) -> dict[str, Any]:
-        routes = self._worker.follower.routes
+        routes, forced = self._worker.follower.routes, self._worker.holding.forced
+        held = {"forced": sorted(forced.keys), "forced_since": _time(forced.since)}
         if routes is None:
-            return {"version": None, "units": [], "services": [], "forced": sorted(self._worker.forced.keys)}
+            return {"version": None, "units": [], "services": [], **held}
         return {
             "version": str(routes.version),
-            "forced": sorted(self._worker.forced.keys),
+            **held,
             "services": list(routes.services.values()),
             "units": [_row(route) for route in routes.units.values()],
         }
@@ -108,15 +114,17 @@ class Admin:
         units = [wanted.units] if isinstance(wanted.units, str) else wanted.units
         if not units or any(not unit.strip() or "\n" in unit for unit in units):
             return 400, {"error": "units names at least one unit's key, each on one line"}
+        forced = self._worker.holding.forced
+        self._worker.holding.look()  # another worker, or somebody's editor, may have changed it since
         try:
-            self._worker.forced.change(units, off=wanted.off)
+            forced.change(units, off=wanted.off)
         except OSError as error:
             return 500, {"error": f"Not kept: the state directory cannot be written ({error.strerror})."}
-        self._worker.look_at_forced()
+        self._worker.holding.look()
         routes = self._worker.follower.routes
         unknown = sorted(key for key in units if key != "*" and (routes is None or key not in routes.by_key))
         log.warning("force_legacy.asked", units=units, off=wanted.off)
-        return 200, {"forced": sorted(self._worker.forced.keys), "unknown": unknown}
+        return 200, {"forced": sorted(forced.keys), "since": _time(forced.since), "unknown": unknown}
 
 
 async def _read(reader: asyncio.StreamReader) -> tuple[RequestHead, bytes]:
@@ -151,6 +159,23 @@ def _row(route: Route) -> dict[str, Any]:
         "candidate_bp": unit.candidate,
         "mirror_bp": unit.mirror,
     }
+
+
+def _order(override: Override) -> dict[str, Any]:
+    return {
+        "id": override.id,
+        "units": override.units,
+        "services": override.services,
+        "author": override.author,
+        "reason": override.reason,
+        "issued_at": _time(override.issued_at),
+        "expires_at": _time(override.expires_at),
+    }
+
+
+def _time(at: float | None) -> str | None:
+    """Seconds since the epoch as ISO 8601, UTC."""
+    return None if at is None else datetime.fromtimestamp(at, UTC).isoformat(timespec="seconds")
 
 
 def _written(status: int, answer: Any) -> bytes:

@@ -9,25 +9,24 @@ The order of things, for a request that belongs to a unit:
 5. when both calls have ended, hand the record to the judge.
 
 Steps 3 and 5 never delay 2 and 4. A request is sent a second time to serve its caller in two cases
-only: nothing of it was sent before, or executing it twice harms nobody and no answer has begun.
+only: nothing of it was sent before, or executing it twice harms nobody and no answer has begun. So the
+caller of a read never sees that the candidate failed, hung or answered 5xx: legacy answers it.
 """
 
 import math
-import time
 from http import HTTPStatus
 from typing import TYPE_CHECKING
 
 from migrator.core.graphql import is_query
-from migrator.core.stages import ALL, Scrutiny, Stage
+from migrator.core.stages import Scrutiny
 from migrator.core.wire import Side
-from migrator.gateway.again import Again
+from migrator.gateway.care import Care, legacy_took
 from migrator.gateway.headers import (
     LAST_CHUNK,
     answer_bytes,
     caller_framing,
     chunk,
     interim_bytes,
-    mirror_bytes,
     plain_answer,
     request_bytes,
     request_lines,
@@ -35,7 +34,8 @@ from migrator.gateway.headers import (
     upgrade_bytes,
 )
 from migrator.gateway.mirror import MirrorCall
-from migrator.gateway.record import Record, Reply
+from migrator.gateway.mirroring import begin_record, start_mirror
+from migrator.gateway.record import SERVER_ERROR, Record, Reply
 from migrator.gateway.steering import Course
 from migrator.sdk.framing import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from migrator.sdk.upstream import Failure, Link, Trouble
@@ -54,6 +54,7 @@ class Exchange:
     __slots__ = (
         "_body",
         "_caller",
+        "_care",
         "_chunked",
         "_closed",
         "_course",
@@ -81,6 +82,7 @@ class Exchange:
         self._mirror: MirrorCall | None = None
         self._record: Record | None = None
         self._reply: Reply | None = None
+        self._care: Care | None = None
         self._body: list[bytes] | None = []
         """The request's body so far, for the mirror or a second try; None once it grew too large to keep."""
         self._held = 0
@@ -106,19 +108,14 @@ class Exchange:
         if payload:
             self._keep(payload)
         if course.route is not None:
-            self._record = Record(
-                route=course.route,
-                decision=course.decision,
-                method=course.method,
-                target=self._head.target,
-                subject=course.subject,
-                at=time.time(),
-            )
-            self._record.head = self._head
+            self._record = begin_record(course, course.route, self._head)
             if not (course.repeatable or course.asks_body or course.upgrades):
                 self._caller.worker.judge.drift.began(self._record)
-        if self._left_out():
-            self._side = Side.LEGACY
+            if self._side is Side.CANDIDATE:
+                if whole and course.asks_body:
+                    self._learn_repeatable()
+                self._care = Care(course, self._record)
+                self._side = self._care.choose()
         self._ask(self._side)
         if whole:
             self._request_known()
@@ -145,6 +142,8 @@ class Exchange:
             return
         if self._link is not None:
             self._link.abandon()
+        if self._care is not None:
+            self._care.ended()
         if self._mirror is not None:
             self._mirror.cancel("the caller went away")
         self._close(None)
@@ -166,6 +165,8 @@ class Exchange:
             return
         self._link = link
         upstream, patience = self._course.service.side(self._side)
+        if self._care is not None and self._side is Side.CANDIDATE and self._course.repeatable:
+            patience = self._care.patience(patience)
         data = self._request_bytes(upstream.prefix)
         body = self._body
         if body:
@@ -190,6 +191,8 @@ class Exchange:
                 self._link.abandon()
                 self.on_failure(Failure(Trouble.BROKEN, "it changed protocols without being asked"))
             return
+        if self._care is not None and not self._good_enough(head, self._care):
+            return
         caller, minor = self._caller, self._head.minor
         self._framing = caller_framing(head, minor=minor)
         self._chunked = self._framing == CHUNKED
@@ -197,8 +200,6 @@ class Exchange:
         caller.keep_alive = keep_alive
         served_by = self._side.encode() if self._course.announce else b""
         self._started = True
-        if self._side is Side.CANDIDATE:
-            self._course.service.breaker.succeeded()
         self._pending = answer_bytes(
             head, framing=self._framing, minor=minor, keep_alive=keep_alive, served_by=served_by
         )
@@ -229,8 +230,8 @@ class Exchange:
         self._link = None
         if self._closed:
             return
-        if self._side is Side.CANDIDATE and failure.trouble is not Trouble.STALE:
-            self._course.service.breaker.failed(self._course.service.candidate.now())
+        if self._care is not None and self._side is Side.CANDIDATE:
+            self._care.failed(failure)
         if self._started:
             self._caller.cut(clean=self._framing >= CHUNKED)
             self._close(failure.message)
@@ -248,25 +249,20 @@ class Exchange:
 
     # ------------------------------------------------------------------------------ inside
 
-    def _left_out(self) -> bool:
-        """Whether the candidate should answer but keeps failing, and legacy may answer in its place."""
-        course, record = self._course, self._record
-        if record is None or self._side is Side.LEGACY or not self._legacy_may(record):
+    def _good_enough(self, head: ResponseHead, care: Care) -> bool:
+        """Whether an answer that begins is passed on. If not, legacy is being asked for a better one."""
+        link, reply = self._link, self._reply
+        if self._side is Side.LEGACY or link is None or reply is None:
+            care.legacy_answered(status=head.status)
+            return True
+        again = self._whole and self._body is not None and self._course.repeatable
+        if head.status >= SERVER_ERROR and again and care.legacy_may:
+            link.abandon()
+            care.doubted(f"it answered {head.status}")
+            self._ask_legacy(care, f"it answered {head.status}")
             return False
-        breaker = course.service.breaker
-        if breaker.admits(course.service.candidate.now()):
-            return False
-        record.fallback = "it is left out: it failed several times in a row"
+        care.answered(status=head.status, since=reply.started, link=link)
         return True
-
-    def _legacy_may(self, record: Record) -> bool:
-        """Whether legacy may answer what was the candidate's, before anything was sent.
-
-        A write may only where legacy still takes a share of them: once all are the candidate's, its data
-        has moved on. A removed unit has no legacy.
-        """
-        route = record.route
-        return route.unit.stage is not Stage.REMOVED and (self._course.repeatable or route.candidate < ALL)
 
     def _ask(self, side: Side, *, fresh: bool = False) -> None:
         self._side = side
@@ -275,11 +271,15 @@ class Exchange:
         if self._record is not None:
             bodies = course.decision.mirror is not None and self._record.route.scrutiny is Scrutiny.BODIES
             limit = course.service.body_limit if bodies else 0
-            self._reply = self._record.served = Reply(side, limit=limit, started=upstream.now())
+            self._reply = reply = self._record.served = Reply(side, limit=limit, started=upstream.now())
+            if self._care is not None and side is Side.CANDIDATE:
+                self._care.began(reply.started)
         link = None if fresh else upstream.kept(repeatable=course.repeatable and not self._head.framing)
         if link is None:
             if not self._whole:
                 self._caller.pause_reading()
+            if self._care is not None and side is Side.CANDIDATE:
+                patience = self._care.patience(patience)
             upstream.connect(self, patience=patience)
         else:
             self.on_link(link)
@@ -305,8 +305,7 @@ class Exchange:
         """The request is here to its end: now its mirror may start."""
         course, record, body = self._course, self._record, self._body
         if course.asks_body:
-            query_string = self._head.target.partition(b"?")[2].decode("latin-1")
-            course.repeatable = body is not None and is_query(b"".join(body), query_string=query_string)
+            self._learn_repeatable()
         side = course.decision.mirror
         if side is None or record is None or self._closed:
             return
@@ -323,30 +322,29 @@ class Exchange:
         else:
             self._start_mirror(side, record, b"".join(body))
 
+    def _learn_repeatable(self) -> None:
+        """A body that is here to its end tells whether its request only asks."""
+        query_string, body = self._head.target.partition(b"?")[2].decode("latin-1"), self._body
+        self._course.repeatable = body is not None and is_query(b"".join(body), query_string=query_string)
+
     def _start_mirror(self, side: Side, record: Record, body: bytes) -> None:
-        service, worker = self._course.service, self._caller.worker
-        upstream, _ = service.side(side)
-        limit = service.body_limit if record.route.scrutiny is Scrutiny.BODIES else 0
-        reply = record.mirrored = Reply(side, limit=limit, started=upstream.now())
-        if self._course.repeatable:
-            record.again = Again(service, self._head, self._lines, body, worker.steering.dropped)
-        data = mirror_bytes(
-            self._head,
-            self._lines,
-            prefix=upstream.prefix,
+        self._mirror = start_mirror(
+            self._course,
+            side,
+            record,
+            head=self._head,
+            lines=self._lines,
             body=body,
-            sister=not self._course.repeatable,
-            dropped=worker.steering.dropped,
+            dropped=self._caller.worker.steering.dropped,
+            patience=self._course.service.mirror_patience if self._care is None else self._care.mirror_patience,
+            settled=self._caller.worker.judge.settled if self._care is None else self._mirrored,
         )
-        self._mirror = MirrorCall(
-            upstream=upstream,
-            patience=service.mirror_patience,
-            under_way=service.mirrors,
-            record=record,
-            reply=reply,
-            settled=worker.judge.settled,
-        )
-        self._mirror.start(method=self._head.method, data=data, repeatable=self._course.repeatable)
+
+    def _mirrored(self, record: Record) -> None:
+        """The mirrored call has ended: learn from it, then judge."""
+        if self._care is not None:
+            self._care.mirrored()
+        self._caller.worker.judge.settled(record)
 
     def _try_again(self, failure: Failure) -> bool:
         """Ask once more where that is certain to harm nobody. Says whether it did."""
@@ -355,19 +353,26 @@ class Exchange:
         if failure.trouble is Trouble.STALE and self._course.repeatable:
             self._ask(self._side, fresh=True)
             return True
-        record, unsent = self._record, failure.trouble is Trouble.REFUSED
-        if record is None or self._side is Side.LEGACY or not (unsent or self._course.repeatable):
+        care, unsent = self._care, failure.trouble is Trouble.REFUSED
+        if care is None or self._side is Side.LEGACY or not (unsent or self._course.repeatable) or not care.legacy_may:
             return False
-        if not self._legacy_may(record):
-            return False
-        record.fallback = failure.message
-        self._ask(Side.LEGACY)
+        self._ask_legacy(care, failure.message)
         return True
+
+    def _ask_legacy(self, care: Care, why: str) -> None:
+        """Let legacy answer in the candidate's place."""
+        if self._mirror is not None:
+            self._mirror.cancel(why)
+        self._link = self._mirror = None
+        care.fall_back(why)
+        self._ask(Side.LEGACY)
 
     def _become_tunnel(self, head: ResponseHead) -> None:
         link = self._link
         assert link is not None
         link.patience = link.deadline = math.inf
+        if self._care is not None:
+            self._care.ended()
         self._started, self._framing = True, UNTIL_CLOSE
         self._caller.write(tunnel_bytes(head))
         if self._reply is not None:
@@ -387,5 +392,6 @@ class Exchange:
             if course.decision.mirror is not None and record.mirrored is None and record.shed is None:
                 record.shed = "it ended before the whole request had come"
             reply.end(course.service.legacy.now(), error)
+            legacy_took(course, reply)
             self._caller.worker.judge.settled(record)
         self._caller.exchange_ended()

@@ -10,6 +10,7 @@ from typing import Final
 
 import structlog
 
+from migrator.core.override import Hold
 from migrator.core.routing import (
     METHOD_OVERRIDES,
     NO_UNIT,
@@ -20,17 +21,18 @@ from migrator.core.routing import (
     decide,
     is_repeatable,
 )
-from migrator.core.stages import ALL, Operation, Stage
+from migrator.core.stages import ALL, Operation
 from migrator.core.wire import Side, Upstreams
-from migrator.gateway.breaker import Breaker
 from migrator.gateway.faults import told
 from migrator.gateway.headers import upgrades
 from migrator.gateway.mirror import MirrorCall
 from migrator.gateway.subject import ReadSubject, subject_reader
+from migrator.sdk.breaker import Breakers
 from migrator.sdk.framing import OVERRIDES, RequestHead
 from migrator.sdk.upstream import Upstream
 
 DICE: Final = 100_000_000
+MOST_LEFT_OUT: Final = 1_000
 BOOTSTRAP: Final = "legacy"
 """Name of the service that exists only as `--legacy`."""
 log = structlog.get_logger()
@@ -50,7 +52,7 @@ class Service:
     body_limit: int
     mirrors: set[MirrorCall]
     """Mirrored calls under way. They outlive the table that they were made under."""
-    breaker: Breaker
+    breakers: Breakers
 
     def side(self, side: Side) -> tuple[Upstream, float]:
         if side is Side.LEGACY:
@@ -84,14 +86,14 @@ class Steering:
     def __init__(self, *, legacy: str | None) -> None:
         """`legacy` is the address to pass everything to while no table has been seen."""
         self.routes: Routes | None = None
-        self.forced: frozenset[str] = frozenset()
-        """Unit keys that legacy answers whatever the table says; `*` is all of them."""
+        self.hold: Hold | None = None
+        """What legacy answers whatever the table says."""
         self.dropped: frozenset[bytes] = frozenset()
         """Lower-case names of the headers that mirrored calls do not carry."""
         self._subject: ReadSubject = lambda head: None
         self._upstreams: dict[str, Upstream] = {}
         self._mirrors: dict[str, set[MirrorCall]] = {}
-        self._breakers: dict[str, Breaker] = {}
+        self._breakers: dict[str, Breakers] = {}
         self._services: dict[str, Service] = {}
         self._default: Service | None = None
         self._bootstrap = None if legacy is None else Upstreams(name=BOOTSTRAP, legacy_url=legacy, candidate_url=legacy)
@@ -103,15 +105,18 @@ class Steering:
         return [call for calls in self._mirrors.values() for call in calls]
 
     @property
-    def left_out(self) -> list[str]:
-        """Services whose candidate is left out because it keeps failing."""
-        return sorted(name for name, breaker in self._breakers.items() if breaker.leaves_out)
+    def left_out(self) -> tuple[str, ...]:
+        """Keys of the units whose candidate is left out because it fails or hangs; the first thousand."""
+        keys = [key for breakers in self._breakers.values() for key in breakers.left_out]
+        return tuple(sorted(keys)[:MOST_LEFT_OUT]) if keys else ()
 
     def apply(self, routes: Routes) -> None:
         """Obey another table from the next request on."""
         self._arrange(tuple(routes.services.values()))
         self._subject = subject_reader(routes.manners)
         self.dropped = frozenset(name.lower().encode() for name in routes.manners.candidate_headers_dropped)
+        for breakers in self._breakers.values():
+            breakers.keep(routes.units)
         self.routes = routes
 
     def course(self, head: RequestHead) -> Course | None:
@@ -140,7 +145,8 @@ class Steering:
         operation = route.unit.operation
         announce = routes.manners.announce_side
         if upgrades(head):
-            alone = (route.candidate_answers if route.candidate == ALL else route.legacy)[0]
+            held = self.hold is not None and self.hold.covers(route.unit)
+            alone = (route.candidate_answers if route.candidate == ALL and not held else route.legacy)[0]
             return Course(service, alone, route, method, path, None, False, False, True, announce)
         asks_body = method == "POST" and operation is Operation.READ and not overridden
         repeatable = is_repeatable(method=method, operation=operation, headers=METHOD_OVERRIDES if overridden else ())
@@ -153,8 +159,8 @@ class Steering:
             opted_in=head.notable.get(b"x-migrator-shadow") == [b"1"],
             random=routes.anonymous_is_random,
         )
-        if self.forced:
-            decision = self._lowered(route, decision)
+        if self.hold is not None and self.hold.covers(route.unit):
+            decision = route.legacy[0]
         return Course(service, decision, route, method, path, subject, repeatable, asks_body, False, announce)
 
     def _passed(self, head: RequestHead, method: str, path: str, *, safe: bool) -> Course | None:
@@ -163,11 +169,6 @@ class Steering:
             return None
         announce = self.routes is not None and self.routes.manners.announce_side
         return Course(service, NO_UNIT, None, method, path, None, safe, False, upgrades(head), announce)
-
-    def _lowered(self, route: Route, decision: Decision) -> Decision:
-        """Legacy alone where that was forced. A removed unit has no legacy to go back to."""
-        named = "*" in self.forced or route.unit.key in self.forced
-        return route.legacy[0] if named and route.unit.stage is not Stage.REMOVED else decision
 
     def _arrange(self, services: tuple[Upstreams, ...]) -> None:
         """Make the services ready. Connections and counts of those that stay are kept."""
@@ -202,7 +203,7 @@ class Steering:
             mirror_limit=wired.mirror_concurrency,
             body_limit=wired.mirror_body_bytes,
             mirrors=self._mirrors.setdefault(wired.name, set()),
-            breaker=self._breakers.setdefault(wired.name, Breaker(wired.name)),
+            breakers=self._breakers.setdefault(wired.name, Breakers(wired.name)),
         )
 
     def _upstream(self, url: str) -> Upstream:

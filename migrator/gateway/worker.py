@@ -16,11 +16,11 @@ import uvloop
 from migrator.core.routing import Routes
 from migrator.gateway.admin import Admin
 from migrator.gateway.config import Config
-from migrator.gateway.forced import Forced
 from migrator.gateway.judge import Judge
 from migrator.gateway.server import Caller
 from migrator.gateway.steering import Course, Steering
 from migrator.sdk.follower import Follower
+from migrator.sdk.holding import Holding
 from migrator.sdk.reporter import EVERY_SECONDS, Reporter
 from migrator.sdk.spool import Spool
 from migrator.sdk.transport import ControlPlane
@@ -52,7 +52,6 @@ class Worker:
         self.number = number
         self.overloaded = False
         self.steering = Steering(legacy=config.legacy)
-        self.forced = Forced(config.state_dir)
         own = config.state_dir / f"worker-{number}"
         own.mkdir(parents=True, exist_ok=True)
         control_plane = ControlPlane(url=config.control_plane, token=config.token, project=config.project)
@@ -65,6 +64,14 @@ class Worker:
             applied=lambda: self.follower.version,
             every=report_every,
         )
+        self.holding = Holding(
+            control_plane=control_plane,
+            state_dir=config.state_dir,
+            routes=lambda: self.follower.routes,
+            changed=self._hold_again,
+        )
+        self.reporter.left_out = lambda: self.steering.left_out
+        self._left_out: tuple[str, ...] = ()
         self.judge = Judge(reporter=self.reporter)
         self.now = asyncio.get_running_loop().time
         self._callers: set[Caller] = set()
@@ -96,11 +103,13 @@ class Worker:
 
     async def run(self) -> None:
         """Serve until told to stop, then drain."""
-        self.look_at_forced()
+        # What is forced comes before the table, and overrides after it: its key tells whether they are real.
+        self.holding.look()
         self.follower.start_from_disk()
+        self.holding.look()
         server = await self._listen()
         admin = await Admin(self).listen() if self.number == 0 else None
-        for work in (self.follower.run(), self.reporter.run(), self.forced.watch(self.look_at_forced), self._tick()):
+        for work in (self.follower.run(), self.reporter.run(), self.holding.run(), self._tick()):
             self._start(work)
         log.info(
             "gateway.serving",
@@ -111,19 +120,26 @@ class Worker:
         await self._stop.wait()
         await self._drain(server, admin)
 
-    def look_at_forced(self) -> None:
-        """Take over what is forced, from the next request on, and say so in the next report."""
-        self.forced.look()
-        self.steering.forced = self.forced.keys
-        self.reporter.forced = tuple(sorted(self.forced.keys))[:1_000]
-        self.reporter.report_soon()
-
     # --------------------------------------------------------------------------- inside
 
     def _obey(self, routes: Routes) -> None:
+        self.steering.hold = self.holding.hold(routes)
         self.steering.apply(routes)
         self.judge.apply(routes)
+        self.holding.orders.table_came()
         self.reporter.report_soon()
+
+    def _hold_again(self) -> None:
+        """Take over what is held at legacy, from the next request on, and say so in the next report."""
+        self.steering.hold = self.holding.hold(self.follower.routes)
+        self.reporter.forced, self.reporter.overrides = self.holding.forced_keys, self.holding.orders.signed
+        self.reporter.report_soon()
+
+    def _tell_left_out(self) -> None:
+        """Report at once whose candidate is left out, where that has changed."""
+        before, self._left_out = self._left_out, self.steering.left_out
+        if before != self._left_out:
+            self.reporter.report_soon()
 
     def _start(self, work: Coroutine[Any, Any, None]) -> None:
         task = asyncio.create_task(work)
@@ -149,6 +165,7 @@ class Worker:
             await asyncio.sleep(TICK_SECONDS)
             now = self.now()
             self.overloaded = now - due > LATE_SECONDS
+            self._tell_left_out()
             if tick % TICKS_PER_SWEEP == 0:
                 for caller in [caller for caller in self._callers if caller.overdue(now)]:
                     caller.give_up()

@@ -138,7 +138,12 @@ class Freeze(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"freeze of {self.unit or self.service or self.project}"
+        return f"freeze of {self.what}"
+
+    @property
+    def what(self) -> str:
+        """What is frozen, as people call it."""
+        return self.unit.key if self.unit else self.service.name if self.service else self.project.name
 
 
 class RampState(models.TextChoices):
@@ -163,9 +168,17 @@ class Ramp(models.Model):
     step_since = models.DateTimeField(help_text="When the last step was taken, or the ramp began.")
     waiting = models.CharField(max_length=500, blank=True, help_text="What it waits for, in words.")
     next_at = models.DateTimeField(null=True, blank=True, help_text="When the next step is possible at the earliest.")
+    soaked_s = models.FloatField(default=0, help_text="Seconds for which evidence flowed since the last step.")
+    looked_at = models.DateTimeField(null=True, blank=True, help_text="Up to when its soak is counted.")
+    seen_version = models.PositiveIntegerField(
+        default=0, help_text="The unit's version that it knows: another one is somebody else's flip."
+    )
     reason = models.CharField(max_length=1_000, blank=True)
     started_by = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, related_name="+")
     starter = models.CharField(max_length=200)
+    started_via = models.CharField(
+        max_length=20, default="", help_text="Whose rights it has: a person's, a token's, the host's."
+    )
     started_at = models.DateTimeField()
     ended_at = models.DateTimeField(null=True, blank=True)
     ended_because = models.CharField(max_length=500, blank=True)
@@ -245,6 +258,8 @@ class CarriedOut(models.Model):
     adopted_at = models.DateTimeField()
     source = models.CharField(max_length=200, help_text="The data plane or host that told of it.")
     rolled_back = models.PositiveIntegerField(default=0, help_text="Units that it took down.")
+    epoch = models.PositiveIntegerField(default=1)
+    version = models.PositiveBigIntegerField(default=0, help_text="The routing table that carries what it ordered.")
 
     class Meta:
         ordering: ClassVar = ["-adopted_at"]

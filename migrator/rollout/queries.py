@@ -29,6 +29,10 @@ class Convergence:
     """Live data planes that still apply an older table."""
     silent: tuple[str, ...]
     """Data planes not heard for a while: nobody knows what they do."""
+    held: tuple[str, ...] = ()
+    """Live data planes that hold legacy for some units whatever the table says: their own switch, a signed override."""
+    leaving_out: tuple[str, ...] = ()
+    """Live data planes that leave a candidate out for some units, because it fails."""
 
     @property
     def effective(self) -> bool:
@@ -40,8 +44,17 @@ class Convergence:
         if not self.live:
             return "Committed. No data plane is connected, so nothing obeys yet."
         if self.effective:
-            return f"Effective on all {self.live} data planes." if self.live > 1 else "Effective on the data plane."
-        return f"Committed. Served by {self.confirmed} of {self.live}; waiting for {', '.join(self.waiting[:5])}."
+            sentence = f"Effective on all {self.live} data planes." if self.live > 1 else "Effective on the data plane."
+        else:
+            sentence = f"Committed. Served by {self.confirmed} of {self.live}; waiting for {_named(self.waiting)}."
+        return sentence + self.lower
+
+    @property
+    def lower(self) -> str:
+        """Which data planes go below what is committed, in sentences; empty where none does."""
+        held = f" Held at legacy, some of it or all: {_named(self.held)}." if self.held else ""
+        left = f" The candidate is left out, for some units: {_named(self.leaving_out)}." if self.leaving_out else ""
+        return held + left
 
 
 def convergence(*, project: Project, now: datetime, version: Version | None = None) -> Convergence:
@@ -56,7 +69,15 @@ def convergence(*, project: Project, now: datetime, version: Version | None = No
         confirmed=len(live) - len(waiting),
         waiting=waiting,
         silent=tuple(plane.source for plane in planes if plane.last_seen_at < now - LIVE_FOR),
+        held=tuple(plane.source for plane in live if plane.forced_legacy or plane.overrides),
+        leaving_out=tuple(plane.source for plane in live if plane.left_out),
     )
+
+
+def _named(sources: Sequence[str]) -> str:
+    """The first five."""
+    more = f" and {len(sources) - 5} more" if len(sources) > 5 else ""
+    return ", ".join(sources[:5]) + more
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -142,6 +163,10 @@ class Plane:
     """Versions between what it applies and what is committed."""
     live: bool
     forced_legacy: bool
+    left_out: tuple[str, ...]
+    """Keys of units whose candidate it leaves out, because it fails or hangs."""
+    overrides: tuple[str, ...]
+    """Ids of the signed overrides that it obeys."""
     first_seen_at: datetime
     last_seen_at: datetime
 
@@ -158,6 +183,8 @@ def data_planes(*, project: Project, now: datetime) -> list[Plane]:
             behind=max(0, goal.number - row.applied_number) if row.applied_epoch == goal.epoch else goal.number,
             live=row.last_seen_at >= now - LIVE_FOR,
             forced_legacy=row.forced_legacy,
+            left_out=tuple(row.left_out),
+            overrides=tuple(row.overrides),
             first_seen_at=row.first_seen_at,
             last_seen_at=row.last_seen_at,
         )
@@ -201,6 +228,9 @@ def last_heard(*, project: Project) -> datetime | None:
 def last_entries(*, unit_ids: Sequence[int]) -> dict[int, Entry]:
     """The newest line of the ledger of each unit, by unit id."""
     newest = (
-        Flip.objects.filter(unit__in=unit_ids).order_by("unit_id", "-id").distinct("unit_id").select_related("unit", "entry")
+        Flip.objects.filter(unit__in=unit_ids)
+        .order_by("unit_id", "-id")
+        .distinct("unit_id")
+        .select_related("unit", "entry")
     )
     return {flip.unit_id: entry_of(flip) for flip in newest}

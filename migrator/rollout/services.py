@@ -4,7 +4,7 @@
 and no version, and repeating it is harmless. Both do all of their work in one transaction:
 
 1. lock the project's row, so that changes queue up and their versions are in order;
-2. lock the units and work out where each one goes, refusing what the ladder or the gate refuses;
+2. lock the units and work out where each one goes, refusing what the ladder or a barrier (rollout.barriers) refuses;
 3. raise the project's version: the commit is the publication, and wakes the waiting data planes;
 4. write one ledger entry for each unit, with the evidence of that moment, and move the units by them.
 """
@@ -17,14 +17,12 @@ from typing import Any
 from django.db import connection, transaction
 
 from migrator.access.rights import Actor, Right, demand
-from migrator.core.gate import Verdict
 from migrator.core.stages import (
     Direction,
     Position,
     Stage,
     TransitionRefused,
     check_transition,
-    needs_evidence,
     rolled_back,
     settle,
 )
@@ -32,9 +30,25 @@ from migrator.gates.queries import Judgement, judgements
 from migrator.inventory import versions
 from migrator.inventory.models import Project, Unit
 from migrator.observations.queries import NOTHING_SEEN, standings
+from migrator.rollout.barriers import Barrier, Climb, GateHolds, NeedsApproval, Refused, barriers
 from migrator.rollout.chain import seal
 from migrator.rollout.models import Flip
 from migrator.rollout.scopes import Scope, units_in
+
+__all__ = [
+    "Barrier",
+    "Change",
+    "GateHolds",
+    "NeedsApproval",
+    "NotAllowed",
+    "Refused",
+    "Rollback",
+    "Stale",
+    "Unknown",
+    "flip",
+    "rollback",
+    "words",
+]
 
 BATCH = 1_000
 
@@ -59,15 +73,6 @@ class Unknown(LookupError):
         super().__init__(f"Not applied: no unit {', '.join(map(str, self.unit_ids[:5]))} is tracked here.")
 
 
-class Refused(Exception):
-    """The door stays shut; nothing was changed. `key` names the unit."""
-
-    def __init__(self, unit: Unit, message: str) -> None:
-        super().__init__(message)
-        self.unit = unit
-        self.message = message
-
-
 class Stale(Refused):
     """Somebody else changed the unit since: both values are told, nothing is overwritten."""
 
@@ -85,14 +90,6 @@ class NotAllowed(Refused):
     def __init__(self, unit: Unit, refusal: TransitionRefused) -> None:
         super().__init__(unit, f"Not applied: {refusal.message}")
         self.field = refusal.field
-
-
-class GateHolds(Refused):
-    """The evidence does not carry the step. `verdict` says what is missing."""
-
-    def __init__(self, unit: Unit, verdict: Verdict) -> None:
-        super().__init__(unit, f"Not applied: the gate holds {unit.key}. {verdict.reason}")
-        self.verdict = verdict
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -122,23 +119,70 @@ def flip(
     reason: str,
     now: datetime,
     override: bool = False,
+    break_glass: bool = False,
+    approver: str = "",
 ) -> list[Flip]:
     """Move units, one or a thousand, all or none.
 
-    Raises Forbidden (no right), Unknown, Stale, NotAllowed or GateHolds; then nothing has changed.
-    A change that leaves a unit where it is makes no entry.
+    Raises Forbidden (no right), Unknown, Stale, NotAllowed or a Barrier (rollout.barriers: Frozen, CoolingDown,
+    NeedsProof, NeedsApproval, GateHolds); then nothing has changed. `override` passes a cool-down and the gate.
+    `break_glass` passes whatever is not the ladder or the proof of removal: whoever calls this has asked for a second
+    factor. `approver` is the second person who let it happen. A change that leaves a unit where it is makes no entry.
     """
-    demand(actor=actor, right=Right.FLIP)
-    if override:
-        demand(actor=actor, right=Right.OVERRIDE)
     versions.lock(project_id=project.pk)
     wanted = {change.unit_id: change for change in changes}
     units = _lock_units(project, wanted)
+    demand(actor=actor, right=Right.FLIP, units=units)
+    if override:
+        demand(actor=actor, right=Right.OVERRIDE, units=units)
     if missing := wanted.keys() - {unit.pk for unit in units}:
         raise Unknown(missing)
+    climbs = [_climb(unit, wanted[unit.pk], judged) for unit, judged in _judged(units, now)]
+    passed = _pass_barriers(
+        project, climbs, actor=actor, now=now, override=override, break_glass=break_glass, approved=bool(approver)
+    )
+    signed: dict[str, Any] = {"approved_by": approver} if approver else {}
+    signed |= {"broke_the_glass": True} if break_glass and passed else {}
+    moves = [
+        _Move(
+            climb.unit,
+            climb.target,
+            climb.direction,
+            climb.judgement.as_record() | signed,
+            override=climb.unit.pk in passed,
+        )
+        for climb in climbs
+        if climb.target != climb.unit.position
+    ]
+    return _write(project, moves, actor=actor, reason=reason, now=now)
+
+
+def _judged(units: Sequence[Unit], now: datetime) -> list[tuple[Unit, Judgement]]:
     known = judgements(units=units, now=now)
-    moves = [_move(unit, wanted[unit.pk], known[unit.pk], override=override) for unit in units]
-    return _write(project, [m for m in moves if m.target != m.unit.position], actor=actor, reason=reason, now=now)
+    return [(unit, known[unit.pk]) for unit in units]
+
+
+def _pass_barriers(
+    project: Project,
+    climbs: Sequence[Climb],
+    *,
+    actor: Actor,
+    now: datetime,
+    override: bool,
+    break_glass: bool,
+    approved: bool,
+) -> frozenset[int]:
+    """Raise the first barrier that nothing passes. Returns the units of which one was passed by force."""
+    forced = set()
+    for found in barriers(project=project, climbs=climbs, actor=actor, now=now).values():
+        for barrier in found:
+            if approved and isinstance(barrier, NeedsApproval):
+                continue
+            by_force = (override and barrier.yields_to_override) or (break_glass and barrier.yields_to_glass)
+            if not by_force:
+                raise barrier
+            forced.add(barrier.unit.pk)
+    return frozenset(forced)
 
 
 @transaction.atomic
@@ -182,17 +226,14 @@ def _lock_units(project: Project, ids: Iterable[int]) -> list[Unit]:
     return list(units.select_related("service").select_for_update(of=("self",)).order_by("pk"))
 
 
-def _move(unit: Unit, change: Change, judgement: Judgement, *, override: bool) -> _Move:
+def _climb(unit: Unit, change: Change, judgement: Judgement) -> Climb:
     """Where one unit goes, or why not."""
     target = settle(current=unit.position, stage=change.stage, candidate=change.candidate, mirror=change.mirror)
     if change.version != unit.version:
         last = unit.flips.first()
         raise Stale(unit, last=last, wanted=target, seen=change.version)
     direction = _direction(unit, target)
-    gated = needs_evidence(current=unit.position, target=target) and not judgement.verdict.promotes
-    if gated and not override:
-        raise GateHolds(unit, judgement.verdict)
-    return _Move(unit, target, direction, judgement.as_record(), override=gated)
+    return Climb(unit=unit, target=target, judgement=judgement, direction=direction)
 
 
 def _direction(unit: Unit, target: Position) -> Direction:

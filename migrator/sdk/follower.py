@@ -188,6 +188,7 @@ def _write(path: Path, routes: Routes) -> None:
         services=tuple(routes.services.values()),
         rules=routes.rules,
         rules_version=routes.rules_version,
+        override_key=routes.override_key,
         units=(),
     )
     units = [route.unit for route in routes.units.values()]

@@ -1,4 +1,4 @@
-"""How a data plane talks to the control plane: two calls, and patience with its failures."""
+"""How a data plane talks to the control plane: three calls, and patience with its failures."""
 
 import asyncio
 from dataclasses import dataclass
@@ -13,6 +13,7 @@ WAIT_SECONDS: Final = 25
 """How long a poll may wait for a change."""
 PATIENCE: Final = 15.0
 MAX_TABLE_BYTES: Final = 268_435_456
+MAX_ORDERS_BYTES: Final = 8_388_608
 MAX_ANSWER_BYTES: Final = 65_536
 FIRST_BACKOFF: Final = 0.25
 LONGEST_BACKOFF: Final = 10.0
@@ -57,8 +58,8 @@ class Backoff:
 
 
 @dataclass(frozen=True, slots=True)
-class TableAnswer:
-    """What a poll brought: a table's bytes, or None where nothing has changed."""
+class Polled:
+    """What a poll brought: a document's bytes, or None where nothing has changed."""
 
     body: bytes | None
     etag: str | None
@@ -70,26 +71,32 @@ class ControlPlane:
     def __init__(self, *, url: str, token: str, project: str) -> None:
         """Raises ValueError for a URL that is none. Belongs to the running event loop."""
         self.project = project
-        # Two connections: a poll that waits must not hold up a report.
-        self._upstream = Upstream(url, idle_limit=2)
+        # Three connections: neither a poll that waits nor a report may hold up an order to go down.
+        self._upstream = Upstream(url, idle_limit=3)
         self._headers = [(b"Authorization", b"Bearer " + token.encode()), (b"Accept", b"application/json")]
 
-    async def poll(self, *, etag: str | None, since: Version | None, wait: int = WAIT_SECONDS) -> TableAnswer:
+    async def poll(self, *, etag: str | None, since: Version | None, wait: int = WAIT_SECONDS) -> Polled:
         """Wait for a routing table other than the one known. Raises ControlPlaneError."""
         target = f"/dataplane/v1/table?project={self.project}&wait={wait}" + (f"&since={since}" if since else "")
+        return await self._get(target, etag=etag, patience=wait + PATIENCE, limit=MAX_TABLE_BYTES)
+
+    async def overrides(self, *, etag: str | None) -> Polled:
+        """Ask for the signed overrides of this project. Raises ControlPlaneError."""
+        target = f"/dataplane/v1/overrides?project={self.project}"
+        return await self._get(target, etag=etag, patience=PATIENCE, limit=MAX_ORDERS_BYTES)
+
+    async def _get(self, target: str, *, etag: str | None, patience: float, limit: int) -> Polled:
         headers = [*self._headers, *([(b"If-None-Match", etag.encode())] if etag else [])]
         try:
-            reply = await ask(
-                self._upstream, method=b"GET", target=target.encode(), headers=headers, patience=wait + PATIENCE
-            )
-            body = await reply.read(limit=MAX_TABLE_BYTES)
+            reply = await ask(self._upstream, method=b"GET", target=target.encode(), headers=headers, patience=patience)
+            body = await reply.read(limit=limit)
         except (UpstreamError, TooLargeError) as error:
             raise ControlPlaneError(str(error)) from error
         if reply.status == 304:
-            return TableAnswer(None, etag)
+            return Polled(None, etag)
         if reply.status != 200:
             raise _refusal(reply, body)
-        return TableAnswer(body, reply.header(b"etag"))
+        return Polled(body, reply.header(b"etag"))
 
     async def report(self, body: bytes) -> Receipt:
         """Hand in one report. Raises ControlPlaneError, or ReportRefusedError where it would never be taken."""

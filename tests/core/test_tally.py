@@ -8,9 +8,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from migrator.core.histograms import GREATEST_COST, LEAST_COST, cost_bucket, cost_of, mean_cost, read_cost
 from migrator.core.tally import (
     CAUSES_KEPT,
     GREATEST_MS,
+    KINDS_KEPT,
     LEAST_MS,
     NAMES_KEPT,
     OTHER_SHAPE,
@@ -58,6 +60,34 @@ def test_quantile__known_latencies__are_found() -> None:
 
 def test_quantile__of_nothing__is_none() -> None:
     assert quantile({}, 0.5) is None
+
+
+@given(st.floats(LEAST_COST, GREATEST_COST, exclude_max=True))
+def test_cost_bucket__any_cost__is_within_one_percent(cost: float) -> None:
+    assert abs(cost_of(cost_bucket(cost)) - cost) <= cost * 0.01
+
+
+@pytest.mark.parametrize(("costs", "mean"), [([0, 0, 3], 1.0), ([0], 0.0), ([0.004, 0.006], 0.005), ([7] * 9, 7.0)])
+def test_mean_cost__with_calls_that_cost_nothing__is_right(costs: list[float], mean: float) -> None:
+    assert mean_cost(merge_histograms({cost_bucket(cost): 1} for cost in costs)) == pytest.approx(mean, rel=0.01)
+    assert mean_cost({}) is None
+
+
+@pytest.mark.parametrize(
+    ("said", "cost"),
+    [
+        (b"12", 12.0),
+        (b" 0.5 ", 0.5),
+        (b"0", 0.0),
+        (b"-1", None),
+        (b"nan", None),
+        (b"inf", None),
+        (b"many", None),
+        (b"", None),
+    ],
+)
+def test_read_cost__what_a_header_says__is_a_cost_or_nothing(said: bytes, cost: float | None) -> None:
+    assert read_cost(said) == cost
 
 
 @given(histograms, histograms, histograms)
@@ -218,3 +248,46 @@ def test_folder__more_sets_and_names_than_are_kept__stay_bounded_and_paths_exact
 def test_folder__rules_that_hid_something__count_pairs() -> None:
     tally = folded(seen(hidden=[7, 9]), seen(hidden=[7]), seen())[1]
     assert {(hidden.rule, hidden.count) for hidden in tally.hidden} == {(7, 2), (9, 1)}
+
+
+def test_folder__anonymous_requests__count_once_by_what_stands_for_them() -> None:
+    tally = folded(
+        *[seen(entity=7)] * 5, seen(Outcome.MISMATCH, entity=7), seen(entity=8), seen(Outcome.SKIPPED, entity=9)
+    )[1]
+    assert (tally.subjects, tally.mismatching_subjects) == ((7, 8), (7,))
+
+
+def test_folder__caller_that_is_known__is_counted_rather_than_the_request() -> None:
+    tally = folded(seen(subject="a", entity=7), seen(subject="a", entity=8))[1]
+    assert tally.subjects == (subject_hash("a"),)
+
+
+def test_folder__shapes_and_callers__are_those_of_pairs_and_of_their_fields() -> None:
+    tallies = folded(
+        seen(shape=1, kind="ios", fields=[FieldResult(7, 1, Outcome.MATCH)]),
+        seen(Outcome.CANDIDATE_ERROR, shape=2, kind="ios"),
+        seen(Outcome.NOT_SAMPLED, shape=3, kind="web"),
+    )
+    assert (tallies[1].shapes, tallies[1].callers) == ((1, 2), {"ios": 2})
+    assert (tallies[7].shapes, tallies[7].callers) == ((1,), {"ios": 1})
+
+
+def test_folder__more_kinds_of_caller_than_are_kept__are_counted_together() -> None:
+    callers = folded(*(seen(kind=f"k{number}") for number in range(50)))[1].callers
+    assert (len(callers), callers[OTHER_SHAPE], sum(callers.values())) == (KINDS_KEPT + 1, 50 - KINDS_KEPT, 50)
+
+
+def test_folder__costs__are_histograms_of_either_side() -> None:
+    tally = folded(seen(legacy_cost=0.0, candidate_cost=4.0), seen(legacy_cost=2.0))[1]
+    assert tally.legacy_cost == {0: 1, cost_bucket(2.0): 1}
+    assert tally.candidate_cost == {cost_bucket(4.0): 1}
+
+
+def test_folder__what_was_replayed__is_a_tally_of_its_own() -> None:
+    folder = Folder()
+    field = [FieldResult(7, 1, Outcome.MATCH)]
+    folder.observe(seen(fields=field))
+    folder.observe(seen(replayed=True, fields=field))
+    assert sorted((tally.unit, tally.replayed, tally.received) for tally in folder.take()) == [
+        (1, False, 1), (1, True, 1), (7, False, 1), (7, True, 1),
+    ]  # fmt: skip

@@ -13,7 +13,9 @@ import psycopg
 import pytest
 import redis
 
+from migrator.core.override import decode_orders, read
 from migrator.core.wire import Report, decode_table, encode
+from tests import ports
 from tests.dataplane.conftest import Answer, Caller
 from tests.servers import TestServer, new_postgres, new_valkey
 
@@ -149,3 +151,33 @@ def test_server__told_to_stop__lets_waiting_polls_go_at_once(stand):
     process.wait(10)
     poll.join(10)
     assert [answer.status for answer in answers] == [304]
+
+
+def test_overrides__without_a_database__are_handed_out_also_by_a_server_that_never_saw_one(servers, tmp_path) -> None:
+    postgres, _, env, token = servers
+    env = env | {"OVERRIDES_DIR": str(tmp_path)}
+    port = ports.free_port()
+    postgres.kill()
+    try:
+        rollback = [sys.executable, "manage.py", "rollback", "--all", "--project", "shop"]
+        done = subprocess.run(rollback, cwd=CHECKOUT, env=env, capture_output=True, text=True, timeout=60)
+        assert done.returncode == 0, done.stderr
+        command = ["-m", "uvicorn", "migrator.asgi:application", "--port", str(port), "--log-level", "warning"]
+        with subprocess.Popen([sys.executable, *command, "--loop", "uvloop"], cwd=CHECKOUT, env=env) as process:
+            call = Caller(port, token)
+            answer = eventually(
+                lambda: call("GET", "/dataplane/v1/overrides?project=shop"), lambda answer: answer.status == 200
+            )
+            (signed,) = decode_orders(answer.body).overrides
+            assert read(signed).units == ("*",)
+            assert Caller(port)("GET", "/dataplane/v1/overrides?project=shop").status == 401
+            postgres.start()
+            eventually(
+                lambda: call("GET", "/dataplane/v1/overrides?project=shop"),
+                lambda answer: read(signed).id in decode_orders(answer.body).adopted,
+            )
+            process.kill()
+    finally:
+        if not postgres.child.alive:
+            postgres.start()
+    assert not list(tmp_path.glob("*.json"))

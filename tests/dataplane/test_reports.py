@@ -78,6 +78,16 @@ def test_report__without_or_with_a_foreign_token__is_refused(call, endpoint):
     assert collect() == 0
 
 
+def tallied(part: bytes) -> bytes:
+    tally = b'{"unit":1,"window":0,"evidence_epoch":0,"outcomes":{"match":5},%s}' % part
+    return b'{"project":"shop","source":"s","boot":"b","seq":1,"tallies":[%s]}' % tally
+
+
+def built(part: bytes, *, times: int = 1) -> bytes:
+    seen = b",".join([b'{"service":"api",%s}' % part] * times)
+    return b'{"project":"shop","source":"s","boot":"b","seq":1,"builds":[%s]}' % seen
+
+
 @pytest.mark.parametrize(
     ("body", "status", "field"),
     [
@@ -101,6 +111,14 @@ def test_report__without_or_with_a_foreign_token__is_refused(call, endpoint):
             422,
             "key in $.tallies[0].outcomes",
         ),
+        (tallied(b'"callers":{"ios":-1}'), 422, "$.tallies[0].callers[...]"),
+        (tallied(b'"callers":{%s}' % b",".join(b'"c%d":1' % n for n in range(51))), 422, "$.tallies[0].callers"),
+        (tallied(b'"callers":{"%s":1}' % (b"x" * 201)), 422, "key in $.tallies[0].callers"),
+        (tallied(b'"legacy_cost":{"0":-1}'), 422, "$.tallies[0].legacy_cost[...]"),
+        (built(b'"side":"both","build":"1","last_seen":1'), 422, "$.builds[0].side"),
+        (built(b'"side":"legacy","build":"%s","last_seen":1' % (b"x" * 201)), 422, "$.builds[0].build"),
+        (built(b'"side":"legacy","build":"1","last_seen":-1'), 422, "$.builds[0].last_seen"),
+        (built(b'"side":"legacy","build":"1","last_seen":1', times=101), 422, "$.builds"),
     ],
 )
 def test_report__that_is_none__is_refused_naming_the_field(call, endpoint, redis_client, body, status, field):

@@ -66,6 +66,7 @@ class Rig:
         *units: dict[str, Any],
         manners: dict[str, Any] | None = None,
         rules: Sequence[dict[str, Any]] = (),
+        table: dict[str, Any] | None = None,
         **upstreams: Any,
     ) -> None:
         """A table that the gateway obeys when this returns. Each unit may leave out what does not matter."""
@@ -74,15 +75,16 @@ class Rig:
         service = {"name": "main", "legacy_url": self.legacy.url, "candidate_url": self.candidate.url, **upstreams}
         rows = [{"id": at, "service": "main", **unit} for at, unit in enumerate(units, 1)]
         version = {"epoch": 1, "number": number}
-        table = {
+        whole = {
             "project": "shop",
             "version": version,
             "services": [service],
             "units": rows,
             "manners": {**QUICK, **(manners or {})},
             "rules": rules,
+            **(table or {}),
         }
-        self.plane.publish(table)
+        self.plane.publish(whole)
         eventually(lambda: self.worker and self.worker.follower.version.number == number)
 
     def outcomes(self, *, of: int, unit: int = 1) -> dict[str, int]:

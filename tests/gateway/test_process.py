@@ -287,6 +287,7 @@ def test_force_legacy__by_the_admin_address__acts_at_once_and_survives(run_gatew
 
     eventually(lambda: ask() == {b"candidate"})
     answer = gateway.ask_admin("POST", "/-/force-legacy", b'{"units": ["GET /a", "GET /unknown"]}')
+    since = answer.pop("since")
     assert answer == {"forced": ["GET /a", "GET /unknown"], "unknown": ["GET /unknown"]}
     eventually(lambda: ask() == {b"legacy"})
     seen = len(candidate.requests)
@@ -297,6 +298,7 @@ def test_force_legacy__by_the_admin_address__acts_at_once_and_survives(run_gatew
 
     again = run_gateway(plane.url)
     eventually(lambda: again.ask_admin("GET", "/-/table")["forced"] == ["GET /a", "GET /unknown"])
+    assert again.ask_admin("GET", "/-/health")["forced_since"] == since
     eventually(lambda: Caller(again.port).get("/a").body == b"legacy")
     assert again.ask_admin("POST", "/-/force-legacy", b'{"units": "*", "off": true}')["forced"] == []
     assert Caller(again.port).get("/a").body == b"candidate"

@@ -214,10 +214,3 @@ def test_rollback__without_redis__works_with_the_database_alone(unit: Unit, sett
     assert (done.returncode, done.stderr) == (0, "")
     unit.refresh_from_db()
     assert unit.stage == "side_by_side"
-
-
-def test_rollback__without_a_database__one_line_says_what_is_left(free_port: int) -> None:
-    done = manage("rollback", "--all", DATABASE_URL=f"postgresql://x@127.0.0.1:{free_port}/x")
-    assert done.returncode == 1
-    assert len(done.stderr.strip().splitlines()) == 1
-    assert "force-legacy" in done.stderr

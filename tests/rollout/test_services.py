@@ -1,6 +1,7 @@
 """The single door: what it writes, what it refuses, and what the database refuses without it."""
 
 import threading
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -47,7 +48,9 @@ def move(unit: Unit, actor: Actor = ADMIN, *, override: bool = True, **wanted: o
 def raise_to(unit: Unit, stage: Stage, **last: object) -> Unit:
     """Climb the ladder rung by rung."""
     for rung in LIFE[: LIFE.index(stage) + 1]:
-        move(unit, stage=rung, **(last if rung is stage else {}))
+        # What ends without the proof that removal takes is a made-up past.
+        actor = replace(ADMIN, via=Via.SIMULATION) if rung is Stage.REMOVED else ADMIN
+        move(unit, actor, stage=rung, **(last if rung is stage else {}))
     return fresh(unit)
 
 
@@ -66,7 +69,7 @@ def test_flip__a_thousand_units__share_one_version_and_few_queries(
 ) -> None:
     units = [new_unit(service, f"GET /u{at}") for at in range(1_000)]
     changes = [Change(unit_id=unit.pk, version=0, stage=Stage.SHADOW) for unit in units]
-    with django_assert_max_num_queries(20):  # type: ignore[operator]
+    with django_assert_max_num_queries(25):  # type: ignore[operator]
         flips = flip(project=service.project, changes=changes, actor=ADMIN, reason="all", now=NOW)
     assert len(flips) == 1_000
     assert len({entry.version for entry in flips}) == 1

@@ -9,7 +9,9 @@ from typing import Any
 
 import pytest
 
+from migrator.core.requested import work_hash
 from migrator.core.stages import Stage
+from migrator.core.tally import subject_hash
 from migrator.core.wire import Side
 from migrator.sdk.client import Client
 from tests.wires import Plane, eventually
@@ -146,3 +148,22 @@ print([name for name in ("django", "celery", "rest_framework", "psycopg", "redis
 """
     done = run([sys.executable, "-c", program], capture_output=True, text=True, timeout=60, check=True)
     assert done.stdout.strip() == "[]"
+
+
+def test_run__without_a_subject__counts_what_repeats_once_where_the_caller_names_it(
+    make_client: Callable[..., Client],
+) -> None:
+    plane = shop({"key": "GET /a", "stage": "side_by_side", "mirror": 10_000})
+    client = ready(make_client(plane))
+
+    def run(**whose: str) -> None:
+        client.run("GET /a", legacy=lambda: 1, candidate=lambda: 1, **whose)
+
+    for _ in range(3):
+        run(entity="order-7")
+        run(subject="jane", entity="order-8")
+        run()
+    eventually(lambda: plane.outcomes() == {"match": 9})
+    subjects = {number for tally in plane.tallies() for number in tally["subjects"]}
+    assert {subject_hash("jane"), work_hash(key="GET /a", entity="order-7")} < subjects
+    assert len(subjects) == 2 + 3
