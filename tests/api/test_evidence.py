@@ -85,8 +85,11 @@ def test_evidence__of_a_unit_compared__counts_and_judges(admin: Caller, compared
     assert sum(told["outcomes"].values()) == told["received"] == 100
     assert 0.25 < told["bound"] <= 1
     assert told["verdict"] == "hold"
-    assert [gate["name"] for gate in told["gates"]] == ["completeness", "freshness", "mismatches"]
+    assert [gate["name"] for gate in told["gates"]][:3] == ["completeness", "freshness", "mismatches"]
     assert all(gate["reason"] for gate in told["gates"])
+    mismatches = told["gates"][2]
+    assert (mismatches["numbers"]["bad"], mismatches["numbers"]["pairs"]) == (25, 100)
+    assert mismatches["evidence"] == f"/api/v1/units/{compared.pk}/mismatches/"
 
 
 def test_evidence__of_a_time_with_nothing_in_it__is_empty_but_judged_by_what_there_is(

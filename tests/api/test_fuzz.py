@@ -19,7 +19,9 @@ NAMES = [
     "mirror_timeout_ms", "mirror_concurrency", "legacy_deployed", "service", "side", "build", "key", "kind",
     "operation", "parent", "team", "sister", "cohort", "description", "stage", "candidate_percent", "mirror_percent",
     "version", "reason", "override", "units", "unit", "path", "absolute", "form", "pattern", "expires_at", "days",
-    "as", "note", "rule", "status", "assignee",
+    "as", "note", "rule", "status", "assignee", "settings", "gates", "plan", "steps", "address", "events", "severity",
+    "quiet", "digest", "action", "alerts", "key", "message", "repository", "commit", "references", "item", "risk",
+    "aliases", "changes", "ends_at", "begins_at", "code", "break_glass", "text", "points", "people", "moves", "cut",
 ]  # fmt: skip
 QUERIES = [
     "search", "kind", "stage", "operation", "service", "team", "parent", "gone", "unit", "actor", "direction", "since",
@@ -64,11 +66,8 @@ def path_of(route: str, unit: Unit) -> str:
         "slug": "shop",
         "unit": str(unit.pk),
         "service": str(unit.service.pk),
-        "observed": "1",
-        "group": "1",
-        "rule": "1",
     }
-    return re.sub(r"<(\w+)>", lambda found: parts[found[1]], route)
+    return re.sub(r"<(\w+)>", lambda found: parts.get(found[1], "1"), route)
 
 
 def sensible(answer: Any) -> bool:

@@ -3,7 +3,9 @@
 import json
 import re
 from collections.abc import Iterator
+from datetime import timedelta
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from django.contrib.auth.models import User
@@ -15,10 +17,15 @@ from migrator.access.models import Role
 from migrator.access.rights import ROLE_OF_SCOPE, console
 from migrator.access.tokens import create_token
 from migrator.api.urls import v1
+from migrator.core.ramp import Plan
+from migrator.core.ramp_text import as_record
+from migrator.gates.models import PolicyLayer, Waiver
 from migrator.inventory.models import ObservedEndpoint, Project, Unit
 from migrator.observations.models import MismatchGroup
 from migrator.observations.ruling import create_rule
 from migrator.observations.specs import RuleDraft
+from migrator.rollout.models import Ramp
+from migrator.telling.models import Channel, Hook
 
 RANK = {Role.VIEWER: 0, Role.ON_CALL: 1, Role.ENGINEER: 2, Role.ADMIN: 3}
 
@@ -44,6 +51,39 @@ LEAST: dict[tuple[str, str], Role | None] = {
     ("GET", "projects/<slug>/rules/"): Role.VIEWER,
     ("POST", "projects/<slug>/rules/"): Role.ENGINEER,
     ("POST", "projects/<slug>/rules/preview/"): Role.VIEWER,
+    ("GET", "projects/<slug>/channels/"): Role.VIEWER,
+    ("POST", "projects/<slug>/channels/"): Role.ADMIN,
+    ("GET", "channels/<channel>/"): Role.VIEWER,
+    ("PATCH", "channels/<channel>/"): Role.ADMIN,
+    ("DELETE", "channels/<channel>/"): Role.ADMIN,
+    ("POST", "channels/<channel>/test/"): Role.ADMIN,
+    ("GET", "projects/<slug>/messages/"): Role.VIEWER,
+    ("GET", "projects/<slug>/hooks/"): Role.VIEWER,
+    ("POST", "projects/<slug>/hooks/"): Role.ADMIN,
+    ("PATCH", "hooks/<hook>/"): Role.ADMIN,
+    ("DELETE", "hooks/<hook>/"): Role.ADMIN,
+    # Alerts come with the secret of their hook, whoever sends them: tests of their own.
+    ("POST", "projects/<slug>/alerts/<name>/"): None,
+    ("GET", "projects/<slug>/ramps/"): Role.VIEWER,
+    ("POST", "projects/<slug>/ramps/"): Role.ENGINEER,
+    ("GET", "projects/<slug>/guard/"): Role.VIEWER,
+    ("POST", "ramps/<ramp>/pause/"): Role.ON_CALL,
+    ("POST", "ramps/<ramp>/resume/"): Role.ENGINEER,
+    ("POST", "ramps/<ramp>/skip-wait/"): Role.ENGINEER,
+    ("POST", "ramps/<ramp>/stop/"): Role.ON_CALL,
+    ("GET", "projects/<slug>/ledger/"): Role.VIEWER,
+    ("GET", "projects/<slug>/ledger/check/"): Role.VIEWER,
+    ("GET", "projects/<slug>/policy/"): Role.VIEWER,
+    ("PATCH", "projects/<slug>/policy/"): Role.ADMIN,
+    ("GET", "projects/<slug>/policies/"): Role.VIEWER,
+    ("POST", "projects/<slug>/policies/"): Role.ADMIN,
+    ("GET", "policies/<policie>/"): Role.VIEWER,
+    ("PATCH", "policies/<policie>/"): Role.ADMIN,
+    ("DELETE", "policies/<policie>/"): Role.ADMIN,
+    ("GET", "units/<unit>/policy/"): Role.VIEWER,
+    ("GET", "units/<unit>/waivers/"): Role.VIEWER,
+    ("POST", "units/<unit>/waivers/"): Role.ADMIN,
+    ("POST", "waivers/<waiver>/revoke/"): Role.ADMIN,
     ("GET", "rules/<rule>/"): Role.VIEWER,
     ("DELETE", "rules/<rule>/"): Role.ENGINEER,
     ("GET", "projects/<slug>/mismatches/"): Role.VIEWER,
@@ -55,6 +95,14 @@ LEAST: dict[tuple[str, str], Role | None] = {
     ("GET", "groups/<group>/suggestions/"): Role.VIEWER,
     ("GET", "projects/<slug>/burndown/"): Role.VIEWER,
     ("GET", "projects/<slug>/data-planes/"): Role.VIEWER,
+    ("GET", "projects/<slug>/removal/"): Role.VIEWER,
+    ("GET", "projects/<slug>/repositories/"): Role.VIEWER,
+    ("POST", "projects/<slug>/repositories/"): Role.ENGINEER,
+    ("GET", "projects/<slug>/scans/"): Role.VIEWER,
+    ("POST", "projects/<slug>/scans/"): Role.ENGINEER,
+    ("GET", "projects/<slug>/scans/wanted/"): Role.VIEWER,
+    ("GET", "units/<unit>/tear-down/"): Role.VIEWER,
+    ("POST", "units/<unit>/tear-down/"): Role.ENGINEER,
     ("GET", "projects/<slug>/observed/"): Role.VIEWER,
     ("POST", "projects/<slug>/observed/<observed>/track/"): Role.ENGINEER,
     ("POST", "projects/<slug>/observed/<observed>/dismiss/"): Role.ENGINEER,
@@ -85,9 +133,9 @@ def routes(patterns: Any, prefix: str = "") -> Iterator[tuple[str, str]]:
 
 
 def spelt(route: str) -> str:
-    owner = re.search(r"(services|observed|units|rules|groups)/<int:pk>", route)
+    owner = re.search(r"([a-z-]+)/<int:pk>", route)
     name = owner[1].removesuffix("s") if owner else ""
-    return route.replace("<int:pk>", f"<{name}>").replace("<slug:slug>", "<slug>")
+    return route.replace("<int:pk>", f"<{name}>").replace("<slug:slug>", "<slug>").replace("<slug:hook>", "<name>")
 
 
 @pytest.fixture
@@ -108,8 +156,23 @@ def addresses(unit: Unit) -> dict[str, str]:
         reason="try",
         now=now,
     )
-    own = {"service": unit.service, "unit": unit, "observed": offer, "group": group, "rule": rule}
-    return {"slug": "shop"} | {name: str(row.pk) for name, row in own.items()}
+    own: dict[str, Any] = {"service": unit.service, "unit": unit, "observed": offer, "group": group, "rule": rule}
+    own["channel"] = Channel.objects.create(
+        project=unit.project, name="ops", kind="webhook", target="", hint="", created_at=now
+    )
+    own["hook"] = Hook.objects.create(project=unit.project, name="grafana", created_at=now)
+    own["ramp"] = Ramp.objects.create(
+        project=unit.project, unit=unit, batch=uuid4(), plan=as_record(Plan()), step_since=now, starter="test",
+        started_via="command", started_at=now,
+    )  # fmt: skip
+    own["policie"] = PolicyLayer.objects.create(
+        project=unit.project, unit=unit, settings={"alpha": 0.01}, changed_by="test", changed_at=now
+    )
+    own["waiver"] = Waiver.objects.create(
+        project=unit.project, unit=unit, gates=["freshness"], reason="try", signed_by="test", signed_at=now,
+        expires_at=now + timedelta(days=1),
+    )  # fmt: skip
+    return {"slug": "shop", "name": "grafana"} | {name: str(row.pk) for name, row in own.items()}
 
 
 def call(client: Client, method: str, route: str, parts: dict[str, str], **options: Any) -> int:
