@@ -34,6 +34,8 @@ app.conf.beat_schedule = {
     "watch proofs of removal": {"task": "migrator.removal.tasks.watch", "schedule": 60.0},
     "deliver messages": {"task": "migrator.telling.tasks.deliver", "schedule": 2.0, "options": {"expires": 5}},
     "end alarms that are quiet": {"task": "migrator.rollout.tasks.settle_alarms", "schedule": 30.0},
+    "end approvals that nobody gave": {"task": "migrator.rollout.tasks.expire_approvals", "schedule": 60.0},
+    "check the ledgers": {"task": "migrator.rollout.tasks.check_ledgers", "schedule": 6 * 3600.0},
     "forget old messages": {"task": "migrator.telling.tasks.forget", "schedule": 3600.0},
     "drop what retention lets go": {"task": "migrator.observations.tasks.retain", "schedule": 600.0},
 }

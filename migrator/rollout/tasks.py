@@ -4,7 +4,7 @@ from dataclasses import asdict
 from typing import Any
 
 from migrator.celery import app
-from migrator.rollout import alarms, announcing, guard, overrides, ramps
+from migrator.rollout import alarms, announcing, approvals, auditing, guard, overrides, ramps
 from migrator.rollout.pulse import database_now, holder
 
 JUST_NOW_S = 1.5
@@ -34,3 +34,13 @@ def settle_alarms() -> int:
 @app.task(name="migrator.rollout.tasks.adopt_overrides")
 def adopt_overrides() -> int:
     return overrides.adopt_waiting(now=database_now())
+
+
+@app.task(name="migrator.rollout.tasks.expire_approvals")
+def expire_approvals() -> int:
+    return approvals.expire(now=database_now())
+
+
+@app.task(name="migrator.rollout.tasks.check_ledgers")
+def check_ledgers() -> int:
+    return auditing.check_all(now=database_now())

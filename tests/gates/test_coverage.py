@@ -216,7 +216,7 @@ def test_share__of_no_sticky_caller_where_many_should_be__holds(unit):
 
 def test_minutes__of_an_hour_with_something_bad__begin_with_it(unit):
     count(unit, match=400, mismatch=3)
-    window(unit, NOW - timedelta(minutes=70), mismatch=1)
+    window(unit, NOW - timedelta(minutes=95), mismatch=1)  # before the last whole hour
     window(unit, NOW - timedelta(minutes=50), match=100)
     window(
         unit, NOW - timedelta(minutes=40), match=98, mismatch=1, candidate_error=1, not_sampled=100, served_candidate=20
@@ -230,6 +230,28 @@ def test_minutes__of_an_hour_with_something_bad__begin_with_it(unit):
         Minute(start=start, pairs=110, bad=3, errors=1, calls=120),
         Minute(start=start + 39 * 60, pairs=100, bad=0, calls=100),
     )
+
+
+def test_hours__before_the_minutes__tell_the_callers_from_then_until_now(unit):
+    count(unit, match=400, mismatch=3, subjects=sketch(1, 2, 3, 4), mismatching_subjects=sketch(2, 4))
+    hour = NOW.replace(minute=0, second=0)
+    window(unit, hour - 30 * HOUR, Resolution.HOUR, mismatch=5, subjects=sketch(9), mismatching_subjects=sketch(9))
+    window(unit, hour - 6 * HOUR, Resolution.HOUR, match=50, subjects=sketch(1, 2))
+    window(
+        unit,
+        hour - 5 * HOUR,
+        Resolution.HOUR,
+        mismatch=2,
+        match=8,
+        subjects=sketch(1, 2),
+        mismatching_subjects=sketch(2),
+    )
+    window(unit, hour - 3 * HOUR, Resolution.HOUR, match=7, subjects=sketch(2, 3))
+    window(unit, hour, Resolution.HOUR, mismatch=1, subjects=sketch(4), mismatching_subjects=sketch(4))
+    window(unit, hour, mismatch=1)
+    told = [(each.pairs, each.bad, each.subjects, each.mismatching_subjects) for each in ask(unit).minutes]
+
+    assert told == [(10, 2, 4, 2), (7, 0, 3, 1), (1, 1, 0, 0)]
 
 
 def test_minutes__of_a_clean_unit__are_not_read(unit):

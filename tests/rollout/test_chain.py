@@ -16,11 +16,13 @@ from migrator.inventory.models import Project, Service, Unit
 from migrator.inventory.services import create_unit, save_service
 from migrator.ledger.models import Entry
 from migrator.ledger.services import record
+from migrator.rollout.auditing import check_all
 from migrator.rollout.chain import anchor, check
 from migrator.rollout.history import Wanted, every_line, lines
 from migrator.rollout.models import Flip
 from migrator.rollout.scopes import Scope
 from migrator.rollout.services import Change, flip, rollback
+from migrator.telling.models import Message
 
 ANA = console(name="ana")
 
@@ -211,3 +213,12 @@ def test_command__edited_entry__says_which_and_exits_1(ledger: Project, capsys: 
         call_command("check_ledger")
     assert ended.value.code == 1
     assert "A flip under link 3 was changed" in capsys.readouterr().out
+
+
+def test_check_all__of_a_ledger_that_was_tampered_with__tells_of_it_once(ledger: Project) -> None:
+    assert check_all(now=timezone.now()) == 0
+    _edit_flip()
+    assert [check_all(now=timezone.now()) for _ in range(2)] == [1, 1]
+    [message] = Message.objects.filter(event="ledger")
+    assert message.severity == "critical"
+    assert "tampered" in message.sentence

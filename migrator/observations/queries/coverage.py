@@ -6,33 +6,31 @@ Each part is one query over all units that it concerns, and none where it concer
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
-from itertools import dropwhile
 from typing import Any, Final
 
 import msgspec
 from django.db import connection
 from django.db.models import F
 
-from migrator.core.gate import Evidence, Minute, Replay, Returning, Shares
+from migrator.core.gate import Evidence, Replay, Returning, Shares
 from migrator.core.paths import PathRefused, covers
 from migrator.core.policy import Policy
 from migrator.core.routing import field_path
 from migrator.core.stages import ALL
-from migrator.core.wire import BAD_OUTCOMES, PAIR_OUTCOMES, WINDOW_SECONDS, Anonymous, Manners, Outcome, SubjectSource
+from migrator.core.wire import PAIR_OUTCOMES, WINDOW_SECONDS, Anonymous, Manners, Outcome, SubjectSource
 from migrator.inventory.models import Kind, Project, Service, Unit
 from migrator.observations.models import MismatchGroup, Replayed, Resolution, Rollup
 from migrator.observations.queries.arrivals import floor
 from migrator.observations.queries.builds import stale_builds
+from migrator.observations.queries.lately import lately
 from migrator.observations.queries.parts import Span, distinct_of
+from migrator.observations.queries.windows import AT_ALL, SINCE, rollups, sum_of
 
 SHARE_SPAN: Final = timedelta(days=1)
 """A share is held against what was set over this time at most: what went wrong today must not drown in last month."""
 MINUTES_SPAN: Final = timedelta(hours=1)
 RATE_SPAN: Final = timedelta(minutes=5)
 """Requests per second are those of the busiest whole minute in this time."""
-
-ONE_SIDED: Final = (Outcome.SKIPPED, Outcome.NOT_SAMPLED)
-"""Requests that only one side was asked for."""
 
 Extras = dict[int, dict[str, Any]]
 """Parts of Evidence by name, by unit id."""
@@ -46,7 +44,7 @@ def covered(
     for part in (
         _days(units, policies, now),
         _shares(units, now),
-        _minutes([unit for unit in units if found[unit.pk].bad], now),
+        {pk: {"minutes": mine} for pk, mine in lately([u for u in units if found[u.pk].bad], now).items()},
         _critical(units, policies, now),
         _returning(units, now),
         _replays(units),
@@ -64,8 +62,8 @@ def _days(units: Sequence[Unit], policies: Mapping[int, Policy], now: datetime) 
     """On which days of the week, and whether on a month's edge, units were compared. Days are those of UTC."""
     asked = [unit for unit in units if policies[unit.pk].weekly_cycle or policies[unit.pk].month_end]
     since = [ceil(now - timedelta(days=policies[unit.pk].evidence_days), Resolution.DAY) for unit in asked]
-    rows = _rollups(
-        f"SELECT DISTINCT r.unit_id, r.window_start {_SINCE} AND {_sum_of(PAIR_OUTCOMES)} > 0",
+    rows = rollups(
+        f"SELECT DISTINCT r.unit_id, r.window_start {SINCE} AND {sum_of(PAIR_OUTCOMES)} > 0",
         [unit.pk for unit in asked],
         [unit.evidence_epoch for unit in asked],
         since,
@@ -101,8 +99,8 @@ def _shares(units: Sequence[Unit], now: datetime) -> Extras:
     dealt = [unit for unit in units if 0 < unit.candidate_bp < ALL and unit.share_since and unit.parent_id is None]
     starts = [_share_start(unit, now) for unit in dealt]
     begun = {unit.pk: start for unit, (start, _) in zip(dealt, starts, strict=True)}
-    rows = _rollups(
-        f"SELECT r.unit_id, sum({_sum_of(Outcome)})::bigint, sum(r.served_candidate)::bigint {_AT_ALL} GROUP BY 1",
+    rows = rollups(
+        f"SELECT r.unit_id, sum({sum_of(Outcome)})::bigint, sum(r.served_candidate)::bigint {AT_ALL} GROUP BY 1",
         [unit.pk for unit in dealt],
         [unit.evidence_epoch for unit in dealt],
         [start for start, _ in starts],
@@ -145,8 +143,8 @@ def _share_start(unit: Unit, now: datetime) -> tuple[datetime, int]:
 def _callers(since: Mapping[int, tuple[Unit, datetime]]) -> dict[int, int]:
     """How many distinct callers were compared since a moment, by the hour: fewer than those who asked, never more."""
     units = [unit for unit, _ in since.values()]
-    rows = _rollups(
-        f"SELECT r.unit_id, r.subjects {_AT_ALL}",
+    rows = rollups(
+        f"SELECT r.unit_id, r.subjects {AT_ALL}",
         [unit.pk for unit in units],
         [unit.evidence_epoch for unit in units],
         [ceil(start, Resolution.HOUR) for _, start in since.values()],
@@ -167,34 +165,7 @@ def _manners(units: Iterable[Unit]) -> dict[int, Manners]:
     return {pk: msgspec.convert(manners, Manners) for pk, manners in rows}
 
 
-# ------------------------------------------------------------------------- what went wrong, when
-
-
-def _minutes(units: Sequence[Unit], now: datetime) -> Extras:
-    """The last hour of these units minute by minute, from the first in which anything was bad.
-
-    Distinct callers are not told: sketches are kept by the hour, and would have to lie within a minute.
-    """
-    rows = _rollups(
-        f"""SELECT r.unit_id, r.window_start,
-            sum({_sum_of(PAIR_OUTCOMES)})::bigint, sum({_sum_of(BAD_OUTCOMES)})::bigint, sum(r.candidate_error)::bigint,
-            sum({_sum_of(Outcome)})::bigint, sum({_sum_of(ONE_SIDED)})::bigint, sum(r.served_candidate)::bigint
-            {_SINCE} GROUP BY 1, 2 HAVING sum({_sum_of(PAIR_OUTCOMES)}) > 0 ORDER BY 1, 2""",
-        [unit.pk for unit in units],
-        [unit.evidence_epoch for unit in units],
-        [now - MINUTES_SPAN] * len(units),
-        [Resolution.MINUTE.value] * len(units),
-    )
-    found: dict[int, list[Minute]] = {}
-    for unit_id, start, *counts in rows:
-        found.setdefault(unit_id, []).append(_minute(start, *counts))
-    return {pk: {"minutes": tuple(dropwhile(lambda minute: not minute.bad, mine))} for pk, mine in found.items()}
-
-
-def _minute(start: datetime, pairs: int, bad: int, errors: int, received: int, one_sided: int, served: int) -> Minute:
-    """Calls of the candidate: both sides of what was mirrored, and its share of what was not."""
-    calls = received - one_sided + round(one_sided * served / received)
-    return Minute(start=int(start.timestamp()), pairs=pairs, bad=bad, errors=errors, calls=calls)
+# --------------------------------------------------------------------------------- what must never
 
 
 def _critical(units: Sequence[Unit], policies: Mapping[int, Policy], now: datetime) -> Extras:
@@ -257,7 +228,7 @@ def _rates(services: Sequence[int], now: datetime) -> dict[int, float]:
     end = floor(now, Resolution.MINUTE)
     query = f"""
         SELECT service_id, max(received)::bigint FROM (
-            SELECT u.service_id, sum({_sum_of(Outcome)}) AS received
+            SELECT u.service_id, sum({sum_of(Outcome)}) AS received
             FROM {Unit._meta.db_table} u JOIN {Rollup._meta.db_table} r ON r.unit_id = u.id
             WHERE u.service_id = ANY(%s) AND u.kind = '{Kind.ENDPOINT.value}' AND u.gone_at IS NULL
               AND r.resolution = {Resolution.MINUTE.value} AND r.window_start >= %s AND r.window_start < %s
@@ -309,27 +280,3 @@ def ceil(moment: datetime, seconds: int) -> datetime:
 def span_since(moment: datetime) -> Span:
     """The whole windows after a moment: hours until midnight, from there days. Where hours are no longer kept, days."""
     return Span(hours=ceil(moment, Resolution.HOUR), days=ceil(moment, Resolution.DAY))
-
-
-def _sum_of(outcomes: Iterable[Outcome]) -> str:
-    return "(" + " + ".join(f'r."{outcome}"' for outcome in outcomes) + ")"
-
-
-_AT_ALL: Final = f"""
-    FROM unnest(%s::bigint[], %s::int[], %s::timestamptz[], %s::int[]) AS k(unit_id, epoch, since, resolution)
-    JOIN {Rollup._meta.db_table} r
-      ON r.unit_id = k.unit_id AND r.resolution = k.resolution AND r.window_start >= k.since
-"""
-"""Windows of some units, each from a moment on, of whatever evidence epoch."""
-_SINCE: Final = f"{_AT_ALL} WHERE r.evidence_epoch = k.epoch"
-
-
-def _rollups(
-    query: str, units: Sequence[int], epochs: Sequence[int], since: Sequence[datetime], resolutions: Sequence[int]
-) -> list[tuple[Any, ...]]:
-    if not units:
-        return []
-    with connection.cursor() as cursor:
-        cursor.execute(query, [list(units), list(epochs), list(since), list(resolutions)])
-        rows: list[tuple[Any, ...]] = cursor.fetchall()
-        return rows
