@@ -24,6 +24,7 @@ from migrator.celery import app
 from migrator.inventory.models import Project
 from migrator.local import addresses
 from migrator.observations.queries import lag
+from migrator.rollout import guard
 from migrator.rollout.queries import convergence
 
 OLDEST_POSTGRES: Final = 150_000
@@ -57,7 +58,7 @@ def examine(*, now: datetime, url: str | None = None) -> Iterator[Finding]:
     yield web_found(url)
     yield worker_found()
     if database.ok:
-        for examination in (migrations_found, accounts_found, reports_found, data_planes_found):
+        for examination in (migrations_found, accounts_found, reports_found, data_planes_found, guard_found):
             yield examined(examination, now)
 
 
@@ -243,3 +244,11 @@ def data_planes_found(now: datetime) -> Finding:
         remedy = "Ask again in a minute; then read the log of each."
         return Finding(name="data planes", said=f"on an older table: {'; '.join(behind[:5])}", remedy=remedy)
     return Finding(name="data planes", said="all that are live obey the committed table")
+
+
+def guard_found(now: datetime) -> Finding:
+    """Whether somebody takes harm back by itself. The standby alone is too little: nobody stands by for it."""
+    beat = guard.pulse()
+    wrong = beat.is_late or beat.is_standby
+    remedy = "start the Celery worker and its beat, or run `manage.py guard`" if wrong else ""
+    return Finding(name="guard", said=beat.sentence, remedy=remedy)

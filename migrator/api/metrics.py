@@ -15,6 +15,8 @@ from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Unit
 from migrator.observations.queries import lag
 from migrator.observations.queries.arrivals import completeness_since
+from migrator.rollout import guard, ramp_queries
+from migrator.rollout.models import RampState
 from migrator.rollout.queries import convergence
 
 COMPLETENESS_OVER = timedelta(hours=1)
@@ -48,7 +50,13 @@ def escaped(text: str) -> str:
 
 def exposition(*, projects: Sequence[Project], now: datetime) -> str:
     """Every metric of these projects, in Prometheus's text format."""
-    metrics = [*_units(projects), *_data_planes(projects, now), _completeness(projects, now), *_reports(now)]
+    metrics = [
+        *_units(projects),
+        *_data_planes(projects, now),
+        _completeness(projects, now),
+        *_reports(now),
+        *_ramps(projects),
+    ]
     return "\n".join(line for metric in metrics for line in metric.lines()) + "\n"
 
 
@@ -110,3 +118,17 @@ def _reports(now: datetime) -> list[Metric]:
         oldest.add(seen.oldest_s or 0.0)
         dead.add(seen.dead_letters)
     return [up, waiting, oldest, dead]
+
+
+def _ramps(projects: Sequence[Project]) -> list[Metric]:
+    age = Metric("migrator_guard_age_seconds", "gauge", "Since the guard looked last; no sample where it never did.")
+    ramps = Metric("migrator_ramps", "gauge", "Ramps that have not ended, by state.")
+    beat = guard.pulse()
+    for driver, seconds in (("any", beat.age_s), ("regular", beat.regular_age_s)):
+        if seconds is not None:
+            age.add(seconds, driver=driver)
+    for project in projects:
+        numbers = ramp_queries.counts(project=project)
+        for state in (RampState.RUNNING, RampState.PAUSED, RampState.COOLING):
+            ramps.add(numbers.get(state, 0), project=project.slug, state=state)
+    return [age, ramps]

@@ -39,6 +39,7 @@ class Standby:
             self._thread.join(STOP_S)
 
     def _watch(self) -> None:
+        self._once()  # from here on the first guard's silence counts
         while not self._stopping.wait(self._every_s):
             self._once()
 

@@ -1,4 +1,4 @@
-"""The ledger checked by itself: whoever tampers with it is told of within the day, not when somebody happens to look."""
+"""The ledger checked by itself: whoever tampers with it is told of, not found out when somebody happens to look."""
 
 from datetime import datetime
 

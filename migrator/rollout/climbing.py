@@ -15,15 +15,18 @@ import structlog
 from django.db import connection, transaction
 from django.db.models import Count
 
-from migrator.access.rights import Actor, Right
-from migrator.core.ramp import Act, ActKind, Moment, Plan, PlanRefused, next_act, soaked, step_after
-from migrator.core.stages import Direction, Position
+from migrator.access.rights import Actor, Forbidden, Right
+from migrator.core.ramp import Act, ActKind, Moment, Plan, PlanRefused, next_act, soaked
+from migrator.core.stages import Position
 from migrator.gates.queries import Judgement, judgements
 from migrator.inventory import versions
 from migrator.inventory.models import Project
+from migrator.rollout.barriers import TAKES_TWO, NeedsApproval
 from migrator.rollout.freezes import blocking
-from migrator.rollout.models import Flip, Freeze, Ramp, RampState
-from migrator.rollout.ramp_records import plan_of, starter_of, tell_of, turn
+from migrator.rollout.models import Freeze, Ramp, RampState
+from migrator.rollout.others import meet
+from migrator.rollout.ramp_approvals import answer_of, ask_once, asked_before
+from migrator.rollout.ramp_records import held, plan_of, starter_of, tell_of, turn, turn_if_held
 from migrator.rollout.services import Change, Refused, Unknown, flip, words
 from migrator.telling.models import Message, Severity
 
@@ -76,14 +79,15 @@ def tick(*, now: datetime, project: Project | None = None) -> Ticked:
     ramps = _open_ramps(project)
     changed = [ramp for ramp in ramps if ramp.seen_version != ramp.unit.version or ramp.unit.gone_at]
     met = {ramp.pk for ramp in changed}
-    turned = _meet(changed, now)
+    turned = meet(ramps=changed, now=now)
     running = [ramp for ramp in ramps if ramp.pk not in met and ramp.state == RampState.RUNNING]
     looks, broken = _look(running, now)
-    turned += sum(_turn(ramp, RampState.PAUSED, because, now) for ramp, because in broken)
+    turned += sum(turn_if_held(ramp=ramp, state=RampState.PAUSED, because=because, now=now) for ramp, because in broken)
     by_kind = {kind: [look for look in looks if look.act.kind is kind] for kind in ActKind}
     climbed = _climb(by_kind[ActKind.FLIP], now)
-    turned += sum(_turn(look.ramp, RampState.DONE, look.act.sentence, now) for look in by_kind[ActKind.DONE])
-    turned += sum(_turn(look.ramp, RampState.STOPPED, look.act.sentence, now) for look in by_kind[ActKind.STOP])
+    for kind, state in ((ActKind.DONE, RampState.DONE), (ActKind.STOP, RampState.STOPPED)):
+        for look in by_kind[kind]:
+            turned += turn_if_held(ramp=look.ramp, state=state, because=look.act.sentence, now=now)
     waiting = [look for look in looks if look.act.kind is ActKind.WAIT]  # whom the door refused, too
     _note(waiting)
     _tell_of_waiting(waiting, now)
@@ -95,72 +99,6 @@ def _open_ramps(project: Project | None) -> list[Ramp]:
     if project is not None:
         ramps = ramps.filter(project=project)
     return list(ramps.select_related("unit__service", "unit__project", "project", "started_by").order_by("pk"))
-
-
-# ----------------------------------------------------------------------------------- others' flips
-
-
-def _meet(ramps: Sequence[Ramp], now: datetime) -> int:
-    """Take note of what others did to these ramps' units. Returns how many ramps were paused, cooled or ended."""
-    oldest = min((ramp.seen_version for ramp in ramps), default=0)
-    made: dict[int, list[Flip]] = defaultdict(list)
-    units = [ramp.unit_id for ramp in ramps]
-    for each in Flip.objects.filter(unit__in=units, unit_version__gt=oldest).order_by("unit_version"):
-        made[each.unit_id].append(each)
-    turned = 0
-    for ramp in ramps:
-        flips = [each for each in made[ramp.unit_id] if each.unit_version > ramp.seen_version]
-        turned += _meet_one(ramp, flips, now)
-    return turned
-
-
-@transaction.atomic
-def _meet_one(ramp: Ramp, flips: Sequence[Flip], now: datetime) -> bool:
-    versions.lock(project_id=ramp.project_id)
-    if not _locked([ramp]):
-        return False
-    ramp.seen_version = max([ramp.seen_version, *(each.unit_version for each in flips)])
-    back = [each for each in flips if each.direction == Direction.BACK]
-    taken_down = next((each for each in reversed(back) if is_rollback(each)), None)
-    if ramp.unit.gone_at:
-        turn(ramp=ramp, state=RampState.STOPPED, because="Its unit is tracked no more.", now=now)
-    elif taken_down is not None:
-        until = now + timedelta(seconds=_cool_down_s(ramp, now))
-        ramp.step, ramp.soaked_s, ramp.step_since = 0, 0.0, now
-        turn(ramp=ramp, state=RampState.COOLING, because=_cooling(taken_down), now=now, next_at=until)
-    elif back and ramp.state == RampState.RUNNING:
-        because = f"{back[-1].actor} set {words(back[-1].after)} by hand. Resuming goes on from there."
-        turn(ramp=ramp, state=RampState.PAUSED, because=because, now=now)
-    else:
-        _go_along(ramp, flips, now)
-        return False
-    return True
-
-
-def is_rollback(flip: Flip) -> bool:
-    """Whether callers met the candidate before, and none did after."""
-    return flip.direction == Direction.BACK and flip.from_candidate_bp > 0 and flip.to_candidate_bp == 0
-
-
-def _cooling(flip: Flip) -> str:
-    why = f": {flip.reason}" if flip.reason else "."
-    return f"{flip.actor} rolled it back from {words(flip.before)}{why}"
-
-
-def _cool_down_s(ramp: Ramp, now: datetime) -> int:
-    return judgements(units=[ramp.unit], now=now)[ramp.unit_id].policy.cool_down_s
-
-
-def _go_along(ramp: Ramp, flips: Sequence[Flip], now: datetime) -> None:
-    """Somebody raised the unit, or changed its mirror: go on from where it stands."""
-    if any(each.direction == Direction.FORWARD for each in flips):
-        try:
-            ramp.step = step_after(plan=plan_of(ramp), position=ramp.unit.position)
-        except PlanRefused:
-            log.warning("ramp.plan_unreadable", ramp=ramp.pk)  # the next look pauses it, and says so
-        ramp.soaked_s, ramp.step_since, ramp.looked_at = 0.0, now, now
-        ramp.waiting = f"{flips[-1].actor} set {words(flips[-1].after)} by hand; it goes on from there."[:500]
-    ramp.save()
 
 
 # ----------------------------------------------------------------------------------------- looking
@@ -246,27 +184,46 @@ def under_way(*, services: Iterable[int]) -> Counter[int]:
 def _climb(looks: Sequence[_Look], now: datetime) -> int:
     """Take the steps that are due: those of one project and starter together, so that one table carries them."""
     groups: dict[tuple[int, str, int | None, str], list[_Look]] = defaultdict(list)
-    for look in looks:
+    for look in _without_those_asked_for(looks, now):
         ramp = look.ramp
         groups[ramp.project_id, ramp.starter, ramp.started_by_id, ramp.started_via].append(look)
-    return sum(_climb_together(group, now) for group in groups.values())
+    return sum(_climb_of_starter(group, now) for group in groups.values())
 
 
-def _climb_together(group: Sequence[_Look], now: datetime) -> int:
+def _without_those_asked_for(looks: Sequence[_Look], now: datetime) -> list[_Look]:
+    """Leave out steps that a second person was asked about: whoever gives their word carries them out."""
+    asked = asked_before(ramps=[look.ramp for look in looks if look.act.target and look.act.target.stage in TAKES_TWO])
+    for look in looks:
+        if look.ramp.unit_id in asked:
+            waits, sentence = answer_of(asked[look.ramp.unit_id])
+            look.act = Act(kind=ActKind.WAIT, sentence=sentence)
+            if not waits:
+                turn_if_held(ramp=look.ramp, state=RampState.PAUSED, because=sentence, now=now)
+    return [look for look in looks if look.ramp.unit_id not in asked]
+
+
+def _climb_of_starter(group: Sequence[_Look], now: datetime) -> int:
+    """Stop the ramps that their starter may raise no more, and raise the others."""
+    actor = starter_of(group[0].ramp, now=now)
+    able = [look for look in group if actor.may_with(look.ramp.unit, Right.FLIP)]
+    for look in group:
+        if look not in able:
+            because = f"{actor.name}, who answers for it, may not {Right.FLIP} any more."
+            turn_if_held(ramp=look.ramp, state=RampState.STOPPED, because=because, now=now)
+    return _climb_together(able, actor, now) if able else 0
+
+
+def _climb_together(group: Sequence[_Look], actor: Actor, now: datetime) -> int:
     """All of a group, or, where the door refuses one, each by itself."""
-    actor = starter_of(group[0].ramp)
-    if not actor.may(Right.FLIP):
-        because = f"{actor.name}, who answers for it, may not {Right.FLIP} any more."
-        for look in group:
-            _turn(look.ramp, RampState.STOPPED, because, now)
-        return 0
     try:
         return _step(group, actor, now)
-    except (Refused, Unknown) as refused:
+    except (Refused, Unknown, Forbidden) as refused:
         if len(group) > 1:
-            return sum(_climb_together([look], now) for look in group)
-        look = group[0]
-        look.act = Act(kind=ActKind.WAIT, sentence=str(refused))
+            return sum(_climb_together([look], actor, now) for look in group)
+        look, sentence = group[0], str(refused)
+        if isinstance(refused, NeedsApproval):
+            sentence = ask_once(ramp=look.ramp, change=_change(look), actor=actor, now=now)
+        look.act = Act(kind=ActKind.WAIT, sentence=sentence)
         return 0
 
 
@@ -274,9 +231,9 @@ def _climb_together(group: Sequence[_Look], now: datetime) -> int:
 def _step(group: Sequence[_Look], actor: Actor, now: datetime) -> int:
     """Flip the units and move their ramps on, in one transaction. Raises what the door raises."""
     project = versions.lock(project_id=group[0].ramp.project_id)
-    held = _locked([look.ramp for look in group])
+    mine = held(ramps=[look.ramp for look in group])
     room = under_way(services={look.ramp.unit.service_id for look in group})
-    due = [look for look in group if look.ramp.pk in held and _has_room(look, room)]
+    due = [look for look in group if look.ramp.pk in mine and _has_room(look, room)]
     for reason, together in _by_sentence(due).items():
         changes = [_change(look) for look in together]
         flip(project=project, changes=changes, actor=actor, reason=reason, now=now)
@@ -328,22 +285,6 @@ def _done(target: Position | None, plan: Plan) -> str:
 
 
 # ------------------------------------------------------------------------------------------ rows
-
-
-def _locked(ramps: Sequence[Ramp]) -> set[int]:
-    """Lock these rows, and say which of them are as they were found. Rows that others hold are left to them."""
-    rows = Ramp.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk__in=[ramp.pk for ramp in ramps])
-    held = {row.pk: (row.state, row.step, row.seen_version) for row in rows.order_by("pk")}
-    return {ramp.pk for ramp in ramps if held.get(ramp.pk) == (ramp.state, ramp.step, ramp.seen_version)}
-
-
-@transaction.atomic
-def _turn(ramp: Ramp, state: RampState, because: str, now: datetime) -> bool:
-    versions.lock(project_id=ramp.project_id)
-    if not _locked([ramp]):
-        return False
-    turn(ramp=ramp, state=state, because=because, now=now)
-    return True
 
 
 def _note(looks: Sequence[_Look]) -> None:

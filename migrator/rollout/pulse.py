@@ -44,22 +44,28 @@ class Beat:
     looked_at: int
     """Units that it judged at its last look."""
     took_ms: float
+    awaited_s: float | None = None
+    """Since somebody began to wait for the first look ever; None where nobody does."""
 
     @property
     def is_late(self) -> bool:
-        """Nobody looks: harm would not be taken back by itself."""
-        return self.age_s is None or self.age_s > LATE_S
+        """Nobody looks: harm would not be taken back by itself. A product that has just started is not late."""
+        age = self.awaited_s if self.age_s is None else self.age_s
+        return age is None or age > LATE_S
 
     @property
     def is_standby(self) -> bool:
         """Only the second one looks."""
-        return not self.is_late and (self.regular_age_s is None or self.regular_age_s > LATE_S)
+        return (
+            self.age_s is not None and not self.is_late and (self.regular_age_s is None or self.regular_age_s > LATE_S)
+        )
 
     @property
     def sentence(self) -> str:
         """`The guard looked 2 seconds ago at 341 units.`"""
         if self.age_s is None:
-            return "The guard has not looked yet: nothing is rolled back by itself."
+            so_far = "nothing is rolled back by itself." if self.is_late else "it has just started."
+            return f"The guard has not looked yet: {so_far}"
         ago, units = duration(self.age_s), f"{self.looked_at:,} unit{'s' if self.looked_at != 1 else ''}"
         if self.is_late:
             return f"The guard has been silent for {ago}: nothing is rolled back by itself. Rolling back by hand works."
@@ -76,7 +82,8 @@ def pulse() -> Beat:
     beaten = [row for row in rows if row[2]]  # a row without a holder is only the start of a silence
     regular = next((row[1] for row in beaten if row[0] == REGULAR), None)
     if not beaten:
-        return Beat(age_s=None, regular_age_s=None, holder="", looked_at=0, took_ms=0.0)
+        awaited = rows[0][1] if rows else None
+        return Beat(age_s=None, regular_age_s=None, holder="", looked_at=0, took_ms=0.0, awaited_s=awaited)
     _, age, holder, looked_at, took_ms = beaten[0]
     return Beat(age_s=age, regular_age_s=regular, holder=holder, looked_at=looked_at, took_ms=took_ms)
 

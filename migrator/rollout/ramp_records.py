@@ -4,10 +4,14 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
+from django.db import transaction
+from django.db.models import Q
+
 from migrator.access.models import Token
 from migrator.access.rights import Actor, Right, Via, console, machine, person, program
 from migrator.core.ramp import Plan
 from migrator.core.ramp_text import of_record
+from migrator.inventory import versions
 from migrator.inventory.models import Project
 from migrator.ledger import services as ledger
 from migrator.ledger.models import Kind
@@ -30,14 +34,16 @@ def plan_of(ramp: Ramp) -> Plan:
     return of_record(ramp.plan)
 
 
-def starter_of(ramp: Ramp) -> Actor:
+def starter_of(ramp: Ramp, *, now: datetime) -> Actor:
     """Whoever answers for a ramp, with the rights of now: none where their account or token is gone."""
     nobody = Actor(name=ramp.starter, via=Via.RAMP, rights=frozenset(), user_id=ramp.started_by_id)
     if ramp.started_by is not None:
         return person(user=ramp.started_by, project=ramp.project, via=Via.RAMP)
     if ramp.started_via == Via.API:
         name = ramp.starter.removeprefix("token ")
-        tokens = Token.objects.filter(name=name, revoked_at__isnull=True).filter(project__in=[ramp.project_id, None])
+        at_home = Q(project=ramp.project) | Q(project__isnull=True)
+        in_force = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+        tokens = Token.objects.filter(at_home, in_force, name=name, revoked_at__isnull=True)
         actors = [program(token=each, project=ramp.project, via=Via.RAMP) for each in tokens]
         return next((actor for actor in actors if actor.may(Right.FLIP)), nobody)
     if ramp.started_via == Via.COMMAND:
@@ -80,3 +86,20 @@ def tell_of(*, ramp: Ramp, severity: str, title: str, sentence: str, now: dateti
         path=f"/p/{ramp.project.slug}/units/{ramp.unit_id}",
         now=now,
     )
+
+
+def held(*, ramps: Sequence[Ramp]) -> set[int]:
+    """Lock these rows, and say which of them are as they were found. Rows that others hold are left to them."""
+    rows = Ramp.objects.select_for_update(skip_locked=True, of=("self",)).filter(pk__in=[ramp.pk for ramp in ramps])
+    found = {row.pk: (row.state, row.step, row.seen_version) for row in rows.order_by("pk")}
+    return {ramp.pk for ramp in ramps if found.get(ramp.pk) == (ramp.state, ramp.step, ramp.seen_version)}
+
+
+@transaction.atomic
+def turn_if_held(*, ramp: Ramp, state: RampState, because: str, now: datetime) -> bool:
+    """The same for a ramp that is not locked, where it still is as it was found."""
+    versions.lock(project_id=ramp.project_id)
+    if not held(ramps=[ramp]):
+        return False
+    turn(ramp=ramp, state=state, because=because, now=now)
+    return True

@@ -72,8 +72,10 @@ class NoneReady(ValueError):
 # -------------------------------------------------------------------------------------------- start
 
 
-def preview(*, project: Project, unit_ids: Sequence[int], plan: Plan) -> Preview:
-    """Which of these units could begin such a ramp now, and why the others could not. Raises PlanRefused."""
+def preview(*, project: Project, unit_ids: Sequence[int], plan: Plan, actor: Actor | None = None) -> Preview:
+    """Which of these units could begin such a ramp now, and why the others could not; for this actor, where one is
+    named. Raises PlanRefused.
+    """
     check(plan)
     wanted = list(dict.fromkeys(unit_ids))
     if len(wanted) > MOST:
@@ -85,6 +87,8 @@ def preview(*, project: Project, unit_ids: Sequence[int], plan: Plan) -> Preview
     for pk in wanted:
         unit = units.get(pk)
         reason = "it is not tracked here." if unit is None else _why_not(unit, plan, busy.get(pk))
+        if unit is not None and actor is not None and not actor.may_with(unit, Right.FLIP):
+            reason = f"it is another team's: {actor.name} may not flip it."
         if unit is not None and not reason:
             ready.append(unit)
         else:
@@ -125,10 +129,10 @@ def start(
 
     Raises Forbidden, PlanRefused, or NoneReady where nothing was started.
     """
-    demand(actor=actor, right=Right.FLIP)
+    _demand_somewhere(actor)
     # Two starts at once queue up here, so that the second sees what the first began.
     versions.lock(project_id=project.pk)
-    seen = preview(project=project, unit_ids=unit_ids, plan=plan)
+    seen = preview(project=project, unit_ids=unit_ids, plan=plan, actor=actor)
     if not seen.ready or (all_or_none and seen.left):
         raise NoneReady(seen.left)
     batch, reason = uuid4(), reason.replace("\0", "")[:1_000]
@@ -144,6 +148,12 @@ def start(
         plan=as_record(plan),
     )
     return Done(ramps=tuple(ramps), left=seen.left, batch=batch)
+
+
+def _demand_somewhere(actor: Actor) -> None:
+    """Raise Forbidden unless the actor may flip something here, be it one team's units."""
+    if not any(Right.FLIP in rights for rights in actor.team_rights.values()):
+        demand(actor=actor, right=Right.FLIP)
 
 
 def _new(unit: Unit, plan: Plan, batch: UUID, actor: Actor, reason: str, now: datetime) -> Ramp:
@@ -183,22 +193,26 @@ def pause(*, project: Project, ramp_ids: Sequence[int], actor: Actor, now: datet
 
 def resume(*, project: Project, ramp_ids: Sequence[int], actor: Actor, now: datetime, reason: str = "") -> Done:
     """Go on from where the units stand. Whoever resumes answers for it from now on. Raises Forbidden."""
-    demand(actor=actor, right=Right.FLIP)
+    _demand_somewhere(actor)
 
     def resumed(ramp: Ramp) -> str:
-        why_not = _why_not_resumed(ramp, now)
+        why_not = _why_not_raised(ramp, actor) or _why_not_resumed(ramp, now)
         if why_not:
             return why_not
         if ramp.state == RampState.COOLING or ramp.seen_version != ramp.unit.version:
             # The unit stands elsewhere: what it soaked there says nothing about here.
             ramp.step = step_after(plan=plan_of(ramp), position=ramp.unit.position)
-            ramp.step_since, ramp.soaked_s, ramp.seen_version = now, 0.0, ramp.unit.version
+            ramp.soaked_s, ramp.seen_version = 0.0, ramp.unit.version
         ramp.state, ramp.waiting, ramp.next_at = RampState.RUNNING, "Goes on with the next tick.", None
-        ramp.looked_at = now
+        ramp.step_since, ramp.looked_at = now, now
         ramp.started_by_id, ramp.starter, ramp.started_via = actor.user_id, actor.name, actor.via
         return ""
 
     return _change(project, ramp_ids, actor, now, reason, "resume", resumed)
+
+
+def _why_not_raised(ramp: Ramp, actor: Actor) -> str:
+    return "" if actor.may_with(ramp.unit, Right.FLIP) else f"it is another team's: {actor.name} may not flip it."
 
 
 def _why_not_resumed(ramp: Ramp, now: datetime) -> str:
@@ -216,11 +230,11 @@ def _why_not_resumed(ramp: Ramp, now: datetime) -> str:
 
 def skip_wait(*, project: Project, ramp_ids: Sequence[int], actor: Actor, now: datetime, reason: str = "") -> Done:
     """Let the rest of the soak be. The evidence, hours and freezes are asked all the same. Raises Forbidden."""
-    demand(actor=actor, right=Right.FLIP)
+    _demand_somewhere(actor)
 
     def skipped(ramp: Ramp) -> str:
-        if ramp.state != RampState.RUNNING:
-            return f"it is {ramp.get_state_display()}."
+        if ramp.state != RampState.RUNNING or not actor.may_with(ramp.unit, Right.FLIP):
+            return _why_not_raised(ramp, actor) or f"it is {ramp.get_state_display()}."
         # A tick that looked before this must not write over it: it compares when the ramp was looked at.
         ramp.soaked_s, ramp.looked_at = float(soak_of(plan=plan_of(ramp), step=ramp.step)), now
         ramp.waiting, ramp.next_at = f"{actor.name} skipped the rest of the soak.", None

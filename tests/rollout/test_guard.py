@@ -6,7 +6,6 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import psycopg
 import pytest
 from django.core.management import CommandError, call_command
 from django.db import connection
@@ -25,9 +24,7 @@ from migrator.rollout.models import Flip, Pulse, Ramp, RampState
 from migrator.rollout.scopes import one_unit
 from migrator.rollout.services import Refused, rollback
 from migrator.telling.models import Event, Message
-from tests.product import LiveProduct, running_product
-from tests.rollout.climbers import fresh, observe, raised, set_by_hand
-from tests.rollout.test_ramps import in_threads
+from tests.rollout.climbers import fresh, in_threads, observe, raised, set_by_hand
 
 NOW = datetime(2026, 11, 2, 3, 0, tzinfo=UTC)
 ANA = console(name="ana")
@@ -241,7 +238,11 @@ def test_look__two_people_and_a_ramp_at_the_same_unit__it_is_down_in_the_end(ser
 def test_pulse__nobody_ever_looked__says_so() -> None:
     beat = guard.pulse()
     assert (beat.age_s, beat.is_late) == (None, True)
-    assert "has not looked yet" in beat.sentence
+    assert beat.sentence == "The guard has not looked yet: nothing is rolled back by itself."
+    guard.stand_by(holder="standby")  # somebody begins to wait for it
+    assert guard.pulse().sentence == "The guard has not looked yet: it has just started."
+    age(pulses.REGULAR, 16)
+    assert guard.pulse().is_late
 
 
 def test_pulse__after_a_look__says_when_and_at_how_many(unit: Unit) -> None:
@@ -369,62 +370,3 @@ def test_guard_command__at_a_useless_pace__is_refused(every: str) -> None:
     with pytest.raises(CommandError) as refused:
         call_command("guard", "--every", every, "--seconds", "0.1")
     assert refused.value.returncode == 2
-
-
-# ------------------------------------------------------------------------------------ killed workers
-
-
-@pytest.fixture(scope="module")
-def doomed_product() -> Any:
-    """A product of its own, whose worker and beat are killed."""
-    with running_product() as product:
-        yield product
-
-
-PLANT = """
-import sys
-from django.utils import timezone
-from migrator.core.stages import Stage
-from migrator.inventory.models import Project
-from migrator.inventory.services import create_project, save_service
-from tests.rollout.climbers import observe, raised
-project = create_project(slug="shop", name="Shop", now=timezone.now())
-Project.objects.update(policy={"automatic": "act"})
-service = save_service(project=project, name="main", legacy_url="http://l:1", candidate_url="http://c:1")
-raised(service, "GET /users/{id}", Stage.CANARY, timezone.now(), 500)
-"""
-HARM = """
-from django.utils import timezone
-from migrator.inventory.models import Unit
-from tests.rollout.climbers import observe
-observe(Unit.objects.get(), timezone.now(), match=900, mismatch=100)
-"""
-
-
-def test_product__worker_and_beat_killed__the_standby_rolls_back_and_alarms(doomed_product: LiveProduct) -> None:
-    product = doomed_product
-    product.manage("shell", "-c", PLANT)
-    with psycopg.connect(product.database_url, autocommit=True) as database:
-        assert _wait(database, "SELECT holder FROM rollout_pulse WHERE name = 'guard' AND holder LIKE 'worker%'")
-        for name in ("beat", "worker"):
-            product.children[name].kill()
-        product.manage("shell", "-c", HARM)
-        rolled_back = "SELECT actor FROM rollout_flip WHERE via = 'guard' AND to_candidate_bp = 0"
-        assert _wait(database, rolled_back, seconds=40) == ("guard",)
-        assert "standby" in _wait(database, "SELECT holder FROM rollout_pulse WHERE name = 'guard standby'")[0]
-        # Half a minute of silence more, without waiting for it.
-        database.execute("UPDATE rollout_pulse SET beat_at = beat_at - interval '30 seconds' WHERE name = 'guard'")
-        assert _wait(database, "SELECT severity FROM telling_message WHERE event = 'guard'", seconds=60) == (
-            "critical",
-        )
-
-
-def _wait(database: psycopg.Connection[Any], query: str, *, seconds: float = 30) -> Any:
-    """The first row of a query, as soon as there is one."""
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        row = database.execute(query).fetchone()
-        if row is not None:
-            return row
-        time.sleep(0.2)
-    raise AssertionError(f"nothing within {seconds:.0f} s: {query}")

@@ -1,16 +1,12 @@
 """Ramps: what starts, what each tick does, who may, what stops them, and that two tickers never step twice."""
 
-import threading
-from collections.abc import Callable
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.db import connection
 
-from migrator.access.models import Membership, Role, Token
-from migrator.access.rights import Actor, Forbidden, Via, console, machine, person
+from migrator.access.rights import Forbidden, Via, machine, person
 from migrator.core.ramp import Plan, PlanRefused
 from migrator.core.ramp_text import read_plan
 from migrator.core.stages import ALL, Stage
@@ -22,11 +18,7 @@ from migrator.rollout.models import Flip, Freeze, Ramp, RampState
 from migrator.rollout.scopes import one_unit
 from migrator.rollout.services import rollback
 from migrator.telling.models import Event, Message
-from tests.rollout.climbers import fresh, observe, raised, set_by_hand
-
-NOW = datetime(2026, 11, 2, 10, 0, tzinfo=UTC)
-ANA = console(name="ana")
-QUICK = read_plan(steps="1, 5, 25", soak="10m")
+from tests.rollout.climbers import ANA, NOW, QUICK, again, begin, fresh, observe, pass_time, raised, set_by_hand
 
 
 @pytest.fixture
@@ -40,27 +32,6 @@ def unit(service: Service) -> Unit:
     found = raised(service, "GET /users/{id}", Stage.SIDE_BY_SIDE, NOW)
     observe(found, NOW)
     return found
-
-
-def begin(*units: Unit, plan: Plan = QUICK, actor: Actor = ANA, now: datetime = NOW) -> list[Ramp]:
-    done = ramps.start(
-        project=units[0].project, unit_ids=[u.pk for u in units], plan=plan, actor=actor, reason="go", now=now
-    )
-    return list(done.ramps)
-
-
-def again(ramp: Ramp) -> Ramp:
-    return Ramp.objects.get(pk=ramp.pk)
-
-
-def pass_time(unit: Unit, start: datetime, minutes: float, *, evidence: bool = True) -> datetime:
-    """Tick once a minute while evidence arrives, or does not."""
-    for at in range(1, int(minutes) + 1):
-        now = start + timedelta(minutes=at)
-        if evidence:
-            observe(unit, now)
-        ramps.tick(now=now)
-    return start + timedelta(minutes=minutes)
 
 
 # ------------------------------------------------------------------------------------------- start
@@ -342,40 +313,6 @@ def test_tick__only_the_mirror_changes__goes_on(unit: Unit) -> None:
     assert (again(ramp).state, again(ramp).seen_version) == (RampState.RUNNING, fresh(unit).version)
 
 
-# ---------------------------------------------------------------------------- whoever answers for it
-
-
-def test_tick__starter_who_lost_the_right__stops_in_words(unit: Unit, engineer: User) -> None:
-    [ramp] = begin(unit, actor=person(user=engineer, project=unit.project, via=Via.PAGE))
-    Membership.objects.filter(user=engineer).update(role=Role.VIEWER)
-    ramps.tick(now=NOW)
-    assert again(ramp).state == RampState.STOPPED
-    assert again(ramp).ended_because == "engineer, who answers for it, may not flip any more."
-    assert fresh(unit).position.candidate == 0
-
-
-def test_tick__token_that_was_revoked__stops(unit: Unit) -> None:
-    token = Token.objects.create(
-        name="ci", prefix="x", digest="d", scope="operate", project=unit.project, created_at=NOW
-    )
-    rights = console(name="x").rights
-    [ramp] = begin(unit, actor=Actor(name="token ci", via=Via.API, rights=rights))
-    assert ramps.tick(now=NOW).climbed == 1
-    Token.objects.filter(pk=token.pk).update(revoked_at=NOW)
-    pass_time(unit, NOW, 12)
-    assert again(ramp).state == RampState.STOPPED
-
-
-def test_resume__by_somebody_else__makes_them_answer_for_it(unit: Unit, engineer: User, owner: User) -> None:
-    [ramp] = begin(unit, actor=person(user=engineer, project=unit.project, via=Via.PAGE))
-    project = unit.project
-    ramps.pause(project=project, ramp_ids=[ramp.pk], actor=ANA, now=NOW)
-    ramps.resume(project=project, ramp_ids=[ramp.pk], actor=person(user=owner, project=project, via=Via.PAGE), now=NOW)
-    Membership.objects.filter(user=engineer).delete()
-    assert ramps.tick(now=NOW).climbed == 1
-    assert Flip.objects.latest("pk").actor == "owner"
-
-
 # ---------------------------------------------------------------------------------- pause and others
 
 
@@ -426,105 +363,6 @@ def test_queries__what_pages_show__is_in_words(service: Service, unit: Unit) -> 
     row = ramp_queries.latest_ramp(unit_id=unit.pk)
     assert row is not None
     assert row.picture == "1 % taken; next 5 %; then 25 %"
-
-
-# ------------------------------------------------------------------------------------ at the same time
-
-
-def in_threads(*works: Callable[[], Any]) -> list[Any]:
-    """Run these at once, each on a connection of its own. Returns what they returned or raised."""
-    found: list[Any] = [None] * len(works)
-    ready = threading.Barrier(len(works))
-
-    def run(at: int, work: Callable[[], Any]) -> None:
-        try:
-            ready.wait(10)
-            found[at] = work()
-        except Exception as error:
-            found[at] = error
-        finally:
-            connection.close()
-
-    threads = [threading.Thread(target=run, args=(at, work)) for at, work in enumerate(works)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join(60)
-    return found
-
-
-@pytest.mark.django_db(transaction=True)
-def test_tick__four_tickers_at_once__each_step_is_taken_once(service: Service) -> None:
-    units = [raised(service, f"GET /u{at}", Stage.SIDE_BY_SIDE, NOW) for at in range(12)]
-    for each in units:
-        observe(each, NOW)
-    begin(*units)
-    done = in_threads(*[lambda: ramps.tick(now=NOW)] * 4)
-    assert not [each for each in done if isinstance(each, Exception)], done
-    assert sum(each.climbed for each in done) == 12
-    assert Flip.objects.filter(via=Via.RAMP).count() == 12
-    assert set(Ramp.objects.values_list("step", flat=True)) == {1}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_tick__at_once_with_two_tickers__keeps_the_limit(service: Service) -> None:
-    units = [raised(service, f"GET /u{at}", Stage.SIDE_BY_SIDE, NOW) for at in range(8)]
-    for each in units:
-        observe(each, NOW)
-    begin(*units, plan=read_plan(steps="1, 5", at_once="3"))
-    in_threads(*[lambda: ramps.tick(now=NOW)] * 3)
-    assert Flip.objects.filter(via=Via.RAMP).count() == 3
-
-
-@pytest.mark.django_db(transaction=True)
-def test_start__twice_at_once__is_one_ramp_and_one_reason(unit: Unit) -> None:
-    done = in_threads(*[lambda: begin(unit)] * 4)
-    assert Ramp.objects.count() == 1
-    assert sum(isinstance(each, ramps.NoneReady) for each in done) == 3
-
-
-@pytest.mark.django_db(transaction=True)
-def test_rollback__while_ramps_climb__always_wins(service: Service) -> None:
-    """Whatever the order in which the two get the lock, the unit is down in the end and its ramp does not raise it."""
-    units = [raised(service, f"GET /u{at}", Stage.CANARY, NOW, 50) for at in range(6)]
-    for each in units:
-        observe(each, NOW)
-    begun = begin(*units)
-
-    def take_down() -> None:
-        for each in units:
-            rollback(project=service.project, scope=one_unit(each), actor=ANA, now=NOW)
-
-    def climb() -> None:
-        for _ in range(6):
-            ramps.tick(now=NOW)
-
-    done = in_threads(take_down, climb, climb)
-    assert not [each for each in done if isinstance(each, Exception)], done
-    ramps.tick(now=NOW)
-    ramps.tick(now=NOW)
-    assert {fresh(each).position.candidate for each in units} == {0}
-    assert {again(ramp).state for ramp in begun} == {RampState.COOLING}
-
-
-@pytest.mark.django_db(transaction=True)
-def test_pause__while_ramps_climb__ends_in_no_deadlock_and_stands_still(service: Service) -> None:
-    units = [raised(service, f"GET /u{at}", Stage.SIDE_BY_SIDE, NOW) for at in range(6)]
-    for each in units:
-        observe(each, NOW)
-    begun = begin(*units)
-    ids = [ramp.pk for ramp in begun]
-    pause = ramps.pause
-    done = in_threads(
-        lambda: [ramps.tick(now=NOW) for _ in range(5)],
-        lambda: pause(project=service.project, ramp_ids=ids, actor=ANA, now=NOW),
-        lambda: [ramps.tick(now=NOW) for _ in range(5)],
-    )
-    assert not [each for each in done if isinstance(each, Exception)], done
-    assert {again(ramp).state for ramp in begun} == {RampState.PAUSED}
-    before = Flip.objects.count()
-    ramps.tick(now=NOW)
-    assert Flip.objects.count() == before
 
 
 def test_plan__all_the_way__is_what_people_get_by_default(unit: Unit) -> None:
