@@ -36,6 +36,8 @@ app.conf.beat_schedule = {
     "end alarms that are quiet": {"task": "migrator.rollout.tasks.settle_alarms", "schedule": 30.0},
     "end approvals that nobody gave": {"task": "migrator.rollout.tasks.expire_approvals", "schedule": 60.0},
     "check the ledgers": {"task": "migrator.rollout.tasks.check_ledgers", "schedule": 6 * 3600.0},
+    "count the ledger's days": {"task": "migrator.planning.tasks.count_days", "schedule": 30.0},
+    "keep the day's forecasts": {"task": "migrator.planning.tasks.keep_forecasts", "schedule": 900.0},
     "forget old messages": {"task": "migrator.telling.tasks.forget", "schedule": 3600.0},
     "drop what retention lets go": {"task": "migrator.observations.tasks.retain", "schedule": 600.0},
 }

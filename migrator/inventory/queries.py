@@ -73,6 +73,11 @@ def matching_units(*, project: Project, wanted: Wanted, after: str = "", limit: 
     return _page(_tracked(project).filter(wanted.as_query()), after, limit)
 
 
+def wanted_units(*, project: Project, wanted: Wanted) -> QuerySet[Unit]:
+    """All units that a filter finds, for whoever does something with them."""
+    return _tracked(project).filter(wanted.as_query())
+
+
 def top_units(*, project: Project, after: str = "", limit: int = 50) -> Page:
     """Endpoints, and fields that stand under none, in the order of their keys."""
     return _page(_tracked(project).filter(parent__isnull=True), after, limit)

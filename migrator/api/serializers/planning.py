@@ -5,11 +5,13 @@ from typing import Any
 from rest_framework import serializers
 
 from migrator.api.fields import shown
-from migrator.core.stages import LADDER
+from migrator.core.forecast import Forecast
+from migrator.core.stages import LADDER, Stage
 from migrator.inventory.models import Kind
-from migrator.planning.queries import BurnUp, Slice, TrafficDay
+from migrator.planning.models import DONE_STAGES
+from migrator.planning.queries import Measure, Prospect, Slice, Tagged, TrafficDay
 
-MAX_DAYS = 1_100
+MAX_DAYS = 3_700
 BY = ("units", "traffic", "effort")
 
 
@@ -21,28 +23,41 @@ class BurndownQuerySerializer(serializers.Serializer[Any]):
     service = serializers.CharField(required=False, default="")
     kind = serializers.ChoiceField(choices=Kind.choices, required=False, default="")
     days = serializers.IntegerField(default=90, min_value=1, max_value=MAX_DAYS, help_text="How far back.")
-    phase = serializers.CharField(required=False, help_text="Refused: no phases are kept yet.")
-
-    def validate_by(self, value: str) -> str:
-        if value == "effort":
-            raise serializers.ValidationError("by=effort: nobody recorded efforts here. Ask by units or by traffic.")
-        return value
+    phase = serializers.CharField(required=False, default="", help_text="A phase's name.")
+    done = serializers.ChoiceField(
+        choices=[stage.value for stage in DONE_STAGES], default=Stage.CUTOVER.value, help_text="What is done."
+    )
+    tagged = serializers.ChoiceField(
+        choices=[each.value for each in Tagged],
+        default=Tagged.NOW.value,
+        help_text="Whose a unit is that changed team or service: as today, or as on each day.",
+    )
 
     def validate_phase(self, value: str) -> str:
-        raise serializers.ValidationError(f"phase: there is no phase {shown(value)} here. Filter by team or service.")
+        if value and not self.context["project"].phases.filter(name=value).exists():
+            raise serializers.ValidationError(f"phase: there is no phase {shown(value)} here.")
+        return value
+
+    @property
+    def measure(self) -> Measure:
+        return Measure.EFFORT if self.validated_data["by"] == "effort" else Measure.UNITS
 
     def of_units(self) -> Slice:
+        names = ("service", "team", "kind", "phase")
         data = self.validated_data
-        return Slice(service=data["service"], team=data["team"], kind=data["kind"])
+        return Slice(**{name: data[name] for name in names}, tagged=Tagged(data["tagged"]))
 
 
 class DaySerializer(serializers.Serializer[Any]):
     """One day. Counted by units: scope, moved and stages; by traffic: received, served_candidate and share."""
 
     date = serializers.DateField()
-    scope = serializers.IntegerField(required=False, help_text="Units tracked at the end of the day.")
-    moved = serializers.IntegerField(required=False, help_text="Of those, in cutover or beyond.")
-    stages = serializers.DictField(child=serializers.IntegerField(), required=False, help_text="Count per stage.")
+    scope = serializers.FloatField(required=False, help_text="Units, or points of effort, at the end of the day.")
+    moved = serializers.FloatField(required=False, help_text="Of those, in cutover or beyond.")
+    done = serializers.FloatField(required=False, help_text="Of those, done as the query takes it.")
+    added = serializers.FloatField(required=False, help_text="Scope that came on this day.")
+    gone = serializers.FloatField(required=False, help_text="Scope that went.")
+    stages = serializers.DictField(child=serializers.FloatField(), required=False, help_text="Count per stage.")
     received = serializers.IntegerField(required=False, help_text="Requests of the day.")
     served_candidate = serializers.IntegerField(required=False)
     share = serializers.FloatField(required=False, allow_null=True, help_text="A fraction; null without requests.")
@@ -51,9 +66,11 @@ class DaySerializer(serializers.Serializer[Any]):
 class ForecastSerializer(serializers.Serializer[Any]):
     """Dates by which all is moved, with 50, 85 and 95 % certainty."""
 
-    p50 = serializers.DateField()
-    p85 = serializers.DateField()
-    p95 = serializers.DateField()
+    p50 = serializers.DateField(allow_null=True, help_text="Null where it does not end within ten years.")
+    p85 = serializers.DateField(allow_null=True)
+    p95 = serializers.DateField(allow_null=True)
+    chance = serializers.FloatField(allow_null=True, help_text="Of making the deadline, a fraction; null without one.")
+    weeks_used = serializers.IntegerField(help_text="Whole weeks of the past that it is drawn from.")
 
 
 class BurndownSerializer(serializers.Serializer[Any]):
@@ -62,7 +79,8 @@ class BurndownSerializer(serializers.Serializer[Any]):
     by = serializers.ChoiceField(choices=BY)
     deadline = serializers.DateField(allow_null=True)
     days = DaySerializer(many=True)
-    left = serializers.IntegerField(required=False, help_text="Units that legacy still answers.")
+    done_stage = serializers.CharField(required=False, help_text="What is done: this stage and those after it.")
+    left = serializers.FloatField(required=False, help_text="What is not done.")
     pace = serializers.FloatField(required=False, allow_null=True, help_text="Units moved a week, lately.")
     pace_needed = serializers.FloatField(
         required=False, allow_null=True, help_text="Units a week that the deadline asks for."
@@ -71,24 +89,43 @@ class BurndownSerializer(serializers.Serializer[Any]):
     forecast_reason = serializers.CharField(allow_null=True, help_text="Why there is no forecast.")
 
 
-def by_units(found: BurnUp) -> dict[str, Any]:
+def by_units(seen: Prospect, *, days: int) -> dict[str, Any]:
+    found = seen.found.last(days)
+    columns = zip(found.days, found.scope, found.moved, found.done, found.added, found.gone, strict=True)
     return {
-        "by": "units",
+        "by": found.measure,
         "deadline": found.deadline,
         "days": [
             {
                 "date": day,
                 "scope": scope,
                 "moved": moved,
+                "done": done,
+                "added": added,
+                "gone": gone,
                 "stages": {rung.stage.value: found.counts[rung.stage][index] for rung in LADDER},
             }
-            for index, (day, scope, moved) in enumerate(zip(found.days, found.scope, found.moved, strict=True))
+            for index, (day, scope, moved, done, added, gone) in enumerate(columns)
         ],
+        "done_stage": found.done_stage,
         "left": found.left,
         "pace": found.pace,
         "pace_needed": found.pace_needed,
-        "forecast": None,
-        "forecast_reason": found.no_forecast,
+        "forecast": _forecast(seen),
+        "forecast_reason": seen.reason or None,
+    }
+
+
+def _forecast(seen: Prospect) -> dict[str, Any] | None:
+    made = seen.forecast
+    if not isinstance(made, Forecast):
+        return None
+    return {
+        "p50": made.p50,
+        "p85": made.p85,
+        "p95": made.p95,
+        "chance": seen.chance,
+        "weeks_used": made.weeks_used,
     }
 
 

@@ -7,8 +7,9 @@ from rest_framework.response import Response
 from migrator.api.base import ProjectView
 from migrator.api.schema import described
 from migrator.api.serializers.planning import BurndownQuerySerializer, BurndownSerializer, by_traffic, by_units
+from migrator.core.stages import Stage
 from migrator.inventory.models import Project
-from migrator.planning.queries import burn_up, traffic
+from migrator.planning.queries import prospect, traffic
 
 
 class Burndown(ProjectView):
@@ -20,12 +21,13 @@ class Burndown(ProjectView):
     @described(answers={200: BurndownSerializer}, parameters=(BurndownQuerySerializer,))
     def get(self, request: Request, slug: str) -> Response:
         """Daily scope and count per stage, or the candidate's share of the traffic, until today."""
-        query = BurndownQuerySerializer(data=request.query_params)
+        query = BurndownQuerySerializer(data=request.query_params, context={"project": self.project})
         query.is_valid(raise_exception=True)
         wanted = query.validated_data
-        looked_at = {"project": self.project, "now": timezone.now(), "units": query.of_units(), "days": wanted["days"]}
+        asked = {"project": self.project, "now": timezone.now(), "units": query.of_units(), "days": wanted["days"]}
         if wanted["by"] == "traffic":
-            answer = by_traffic(traffic(**looked_at), self.project.deadline)
+            answer = by_traffic(traffic(**asked), self.project.deadline)
         else:
-            answer = by_units(burn_up(**looked_at))
+            found = prospect(**asked, measure=query.measure, done_stage=Stage(wanted["done"]))
+            answer = by_units(found, days=wanted["days"])
         return Response(BurndownSerializer(answer).data)

@@ -55,7 +55,9 @@ class _Reading:
 
     def people(self) -> dict[str, float]:
         """How many each team has today, where somebody said so."""
-        rows = Capacity.objects.filter(team__project=self._project, since__lte=self._today).order_by("team_id", "-since")
+        rows = Capacity.objects.filter(team__project=self._project, since__lte=self._today).order_by(
+            "team_id", "-since"
+        )
         return {row.team.name: row.people for row in rows.distinct("team_id").select_related("team")}
 
     def _open(self) -> QuerySet[Unit]:

@@ -1,0 +1,337 @@
+"""Verbs that write the plan. Each is recorded: who promised what, when, and why it was promised anew."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from math import isfinite
+from typing import Any, Final
+
+from django.db import IntegrityError, transaction
+
+from migrator.access.rights import Actor, Right, demand
+from migrator.core.queues import Cycle, Piece, by_urgency
+from migrator.core.stages import Stage
+from migrator.inventory import versions
+from migrator.inventory.models import Project, Service, Team, Unit
+from migrator.inventory.queries import Wanted, wanted_units
+from migrator.inventory.services import Invalid
+from migrator.ledger.models import Kind
+from migrator.ledger.services import record
+from migrator.planning import counting
+from migrator.planning.models import (
+    DONE_STAGES,
+    Baseline,
+    Capacity,
+    Dependency,
+    Effort,
+    EffortSource,
+    Milestone,
+    Phase,
+    PhaseUnit,
+)
+from migrator.planning.queries import Slice, prospect
+
+BATCH: Final = 1_000
+REASON: Final = 1_000
+MOST_POINTS: Final = 1_000_000.0
+MOST_PEOPLE: Final = 10_000.0
+
+
+# --------------------------------------------------------------------------------------- phases
+
+
+@transaction.atomic
+def save_phase(
+    *,
+    project: Project,
+    name: str,
+    actor: Actor,
+    now: datetime,
+    phase: Phase | None = None,
+    deadline: date | None = None,
+    done_at: str = Stage.CUTOVER,
+    description: str = "",
+    position: int | None = None,
+    reason: str = "",
+) -> Phase:
+    """Make a phase, or change one. Raises Forbidden, or Invalid naming the field."""
+    demand(actor=actor, right=Right.MANAGE)
+    told = _line("name", name, most=100)
+    if done_at not in DONE_STAGES:
+        raise Invalid("done_at", f"done_at is {' or '.join(DONE_STAGES)}.")
+    before = _of_phase(phase) if phase else None
+    made = phase or Phase(project=project)
+    made.name, made.deadline, made.done_at, made.description = told, deadline, done_at, description[:500]
+    made.position = position if position is not None else made.position or project.phases.count()
+    try:
+        with transaction.atomic():
+            made.save()
+    except IntegrityError:
+        raise Invalid("name", f"{project} has a phase {told} already.") from None
+    _record(project, f"phase {told} {'changed' if before else 'made'}", actor, now, reason, before, _of_phase(made))
+    return made
+
+
+@transaction.atomic
+def remove_phase(*, phase: Phase, actor: Actor, now: datetime, reason: str = "") -> None:
+    """Take a phase out of the plan, with its scope and milestones. Raises Forbidden."""
+    demand(actor=actor, right=Right.MANAGE)
+    _record(phase.project, f"phase {phase.name} removed", actor, now, reason, _of_phase(phase), None)
+    phase.delete()
+
+
+def _of_phase(phase: Phase) -> dict[str, Any]:
+    deadline = phase.deadline.isoformat() if phase.deadline else None
+    return {"name": phase.name, "deadline": deadline, "done_at": phase.done_at, "description": phase.description}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Assigned:
+    """What an assignment did, in units."""
+
+    added: int
+    removed: int
+    already: int
+
+
+@transaction.atomic
+def assign(
+    *,
+    project: Project,
+    phase: Phase | None,
+    actor: Actor,
+    now: datetime,
+    wanted: Wanted | None = None,
+    unit_ids: Sequence[int] | None = None,
+    reason: str = "",
+) -> Assigned:
+    """Put units into a phase, or, with None, out of whichever they are in: by the inventory's filter, or by id.
+
+    A unit is in one phase at a time; where it was is kept, so that the scope of each phase has a history.
+    """
+    demand(actor=actor, right=Right.MANAGE)
+    versions.lock(project_id=project.pk)
+    units = wanted_units(project=project, wanted=wanted or Wanted()) if unit_ids is None else _units(project, unit_ids)
+    chosen = list(units.values_list("pk", flat=True))
+    standing = PhaseUnit.objects.filter(unit__in=chosen, removed_at__isnull=True)
+    staying = set(standing.filter(phase=phase).values_list("unit_id", flat=True)) if phase else set()
+    left = standing.exclude(unit__in=staying).update(removed_at=now, removed_by=actor.name)
+    joining = [pk for pk in chosen if pk not in staying] if phase else []
+    rows = (
+        PhaseUnit(phase=phase, unit_id=pk, added_at=now, added_by=actor.name, reason=reason[:REASON]) for pk in joining
+    )
+    PhaseUnit.objects.bulk_create(rows, batch_size=BATCH)
+    where = f"into phase {phase.name}" if phase else "out of their phases"
+    after = {"phase": phase.name if phase else None, "added": len(joining), "removed": left}
+    if joining or left:
+        _record(project, f"{len(joining) or left:,} units {where}", actor, now, reason, None, after)
+    return Assigned(added=len(joining), removed=left, already=len(staying))
+
+
+def _units(project: Project, unit_ids: Sequence[int]) -> Any:
+    units = Unit.objects.tracked().filter(project=project, pk__in=list(unit_ids))
+    if missing := set(unit_ids) - set(units.values_list("pk", flat=True)):
+        raise Invalid("units", f"No unit {min(missing)} is tracked here.")
+    return units
+
+
+# ----------------------------------------------------------------------------------- milestones
+
+
+@transaction.atomic
+def set_milestone(
+    *,
+    project: Project,
+    name: str,
+    due: date,
+    actor: Actor,
+    now: datetime,
+    milestone: Milestone | None = None,
+    phase: Phase | None = None,
+    service: Service | None = None,
+    team: Team | None = None,
+    share: float = 1.0,
+    reason: str = "",
+) -> Milestone:
+    """A mini-deadline for a phase, a service or a team. Raises Forbidden, or Invalid naming the field."""
+    demand(actor=actor, right=Right.MANAGE)
+    if not (isfinite(share) and 0 < share <= 1):
+        raise Invalid("share", "share is a part of the units, above 0 and at most 1 (all of them).")
+    made = milestone or Milestone(project=project)
+    before = _of_milestone(made) if milestone else None
+    made.name, made.due, made.share = _line("name", name, most=200), due, share
+    made.phase, made.service, made.team = phase, service, team
+    made.set_by, made.set_at, made.reason = actor.name, now, reason[:REASON]
+    made.save()
+    _record(project, f"milestone {made.name} on {due.isoformat()}", actor, now, reason, before, _of_milestone(made))
+    return made
+
+
+@transaction.atomic
+def remove_milestone(*, milestone: Milestone, actor: Actor, now: datetime, reason: str = "") -> None:
+    demand(actor=actor, right=Right.MANAGE)
+    headline = f"milestone {milestone.name} removed"
+    _record(milestone.project, headline, actor, now, reason, _of_milestone(milestone), None)
+    milestone.delete()
+
+
+def _of_milestone(milestone: Milestone) -> dict[str, Any]:
+    return {
+        "name": milestone.name,
+        "due": milestone.due.isoformat(),
+        "share": milestone.share,
+        "phase": milestone.phase.name if milestone.phase else None,
+        "service": milestone.service.name if milestone.service else None,
+        "team": milestone.team.name if milestone.team else None,
+    }
+
+
+# ----------------------------------------------------------------------------- effort and people
+
+
+@transaction.atomic
+def set_effort(
+    *,
+    project: Project,
+    points: Mapping[int, float],
+    actor: Actor,
+    now: datetime,
+    source: str = EffortSource.HAND,
+    lines: Mapping[int, int] | None = None,
+    reason: str = "",
+) -> int:
+    """How much work units are, by their ids. Returns how many were set. Raises Forbidden, or Invalid."""
+    units = _units(project, list(points))
+    demand(actor=actor, right=Right.EDIT, units=list(units.only("pk", "team_id")))
+    for pk, each in points.items():
+        if not (isfinite(each) and 0 < each <= MOST_POINTS):
+            raise Invalid("points", f"The effort of unit {pk} is a number above 0, not {each}.")
+    if source not in EffortSource.values:
+        raise Invalid("source", f"source is one of {', '.join(EffortSource.values)}.")
+    counted = lines or {}
+    rows = [
+        Effort(unit_id=pk, points=each, source=source, lines=counted.get(pk), set_by=actor.name, set_at=now)
+        for pk, each in points.items()
+    ]
+    changed = ["points", "source", "lines", "set_by", "set_at"]
+    Effort.objects.bulk_create(
+        rows, batch_size=BATCH, update_conflicts=True, unique_fields=["unit"], update_fields=changed
+    )
+    counting.count_anew(project=project)
+    after = {"units": len(rows), "points": sum(points.values()), "source": source}
+    _record(project, f"effort of {len(rows):,} units", actor, now, reason, None, after)
+    return len(rows)
+
+
+@transaction.atomic
+def set_capacity(*, team: Team, people: float, since: date, actor: Actor, now: datetime, reason: str = "") -> Capacity:
+    """How many people a team has from a day on. Raises Forbidden, or Invalid naming the field."""
+    demand(actor=actor, right=Right.MANAGE)
+    if not (isfinite(people) and 0 <= people <= MOST_PEOPLE):
+        raise Invalid("people", "people is a number from 0 on; halves are possible.")
+    before = Capacity.objects.filter(team=team, since__lte=since).order_by("-since").first()
+    made, _ = Capacity.objects.update_or_create(
+        team=team, since=since, defaults={"people": people, "set_by": actor.name, "reason": reason[:REASON]}
+    )
+    headline = f"{team.name} has {people:g} people from {since.isoformat()} on"
+    was = {"people": before.people} if before else None
+    _record(team.project, headline, actor, now, reason, was, {"team": team.name, "people": people})
+    return made
+
+
+# --------------------------------------------------------------------------------- dependencies
+
+
+@transaction.atomic
+def add_dependency(*, unit: Unit, needs: Unit, actor: Actor, now: datetime, reason: str = "") -> Dependency:
+    """`unit` waits until `needs` is done. Asking again is harmless. Raises Forbidden, or Invalid naming the ring."""
+    demand(actor=actor, right=Right.EDIT, units=[unit])
+    if unit.project_id != needs.project_id:
+        raise Invalid("needs", f"{needs.key} is another project's.")
+    if unit.pk == needs.pk:
+        raise Invalid("needs", "Nothing needs itself.")
+    versions.lock(project_id=unit.project_id)
+    _refuse_rings(unit, needs)
+    made, is_new = Dependency.objects.get_or_create(
+        unit=unit, needs=needs, defaults={"set_by": actor.name, "set_at": now}
+    )
+    if is_new:
+        after = {"unit": unit.key, "needs": needs.key}
+        _record(unit.project, f"{unit.key} needs {needs.key}", actor, now, reason, None, after, unit=unit)
+    return made
+
+
+@transaction.atomic
+def remove_dependency(*, dependency: Dependency, actor: Actor, now: datetime, reason: str = "") -> None:
+    demand(actor=actor, right=Right.EDIT, units=[dependency.unit])
+    unit, needs = dependency.unit, dependency.needs
+    before = {"unit": unit.key, "needs": needs.key}
+    _record(unit.project, f"{unit.key} needs {needs.key} no more", actor, now, reason, before, None, unit=unit)
+    dependency.delete()
+
+
+def _refuse_rings(unit: Unit, needs: Unit) -> None:
+    pairs = Dependency.objects.filter(unit__project=unit.project).values_list("unit__key", "needs__key")
+    wants: dict[str, list[str]] = {unit.key: [needs.key], needs.key: []}
+    for waiting, needed in pairs:
+        wants.setdefault(waiting, []).append(needed)
+        wants.setdefault(needed, [])
+    try:
+        by_urgency([Piece(id=key, team="", size=1.0, needs=tuple(needed)) for key, needed in wants.items()])
+    except Cycle as cycle:
+        raise Invalid("needs", f"{cycle} Take one of them out.") from None
+
+
+# ------------------------------------------------------------------------------------- baseline
+
+
+@transaction.atomic
+def set_baseline(*, project: Project, actor: Actor, now: datetime, reason: str, phase: Phase | None = None) -> Baseline:
+    """Promise what stands now: scope, deadline and forecast. The first needs no reason, each later one does."""
+    demand(actor=actor, right=Right.MANAGE)
+    why = reason.replace("\0", "").strip()[:REASON]
+    if not why and Baseline.objects.filter(project=project, phase=phase).exists():
+        raise Invalid("reason", "There is a baseline already. Say why it is promised anew.")
+    units = Slice(phase=phase.name) if phase else Slice()
+    found = prospect(project=project, now=now, units=units, done_stage=Stage(phase.done_at) if phase else Stage.CUTOVER)
+    dates = {name: getattr(found.forecast, name, None) for name in ("p50", "p85")}
+    made = Baseline.objects.create(
+        project=project,
+        phase=phase,
+        at=now,
+        set_by=actor.name,
+        reason=why,
+        scope=round(found.found.scope[-1]),
+        done=round(found.found.done[-1]),
+        deadline=found.found.deadline,
+        **dates,
+    )
+    after = {"scope": made.scope, "done": made.done, "deadline": made.deadline and made.deadline.isoformat()}
+    after |= {name: day and day.isoformat() for name, day in dates.items()}
+    headline = f"baseline{f' of {phase.name}' if phase else ''}: {made.scope:,} units"
+    _record(project, headline, actor, now, why, None, after)
+    return made
+
+
+# ---------------------------------------------------------------------------------------- words
+
+
+def _line(field: str, text: str, *, most: int) -> str:
+    told = text.replace("\0", "").strip()
+    if not 0 < len(told) <= most:
+        raise Invalid(field, f"{field} is a text of at most {most} characters.")
+    return told
+
+
+def _record(
+    project: Project,
+    headline: str,
+    actor: Actor,
+    now: datetime,
+    reason: str,
+    before: Mapping[str, Any] | None,
+    after: Mapping[str, Any] | None,
+    unit: Unit | None = None,
+) -> None:
+    body = {"headline": headline[:300], "before": before, "after": after}
+    record(project=project, kind=Kind.PLAN, actor=actor, now=now, body=body, unit=unit, reason=reason[:REASON])

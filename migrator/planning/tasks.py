@@ -1,0 +1,16 @@
+"""What Celery does for the plan. Lost or run twice, nothing is wrong: the next one finds what is left."""
+
+from django.utils import timezone
+
+from migrator.celery import app
+from migrator.planning import keeping
+
+
+@app.task(name="migrator.planning.tasks.count_days")
+def count_days() -> int:
+    return keeping.count_days()
+
+
+@app.task(name="migrator.planning.tasks.keep_forecasts")
+def keep_forecasts() -> int:
+    return keeping.keep_forecasts(now=timezone.now())
