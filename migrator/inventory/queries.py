@@ -21,13 +21,20 @@ class Wanted:
     service: str = ""
     team: str = ""
     kind: str = ""
+    risk: str = ""
 
     @property
     def is_empty(self) -> bool:
         return not any(getattr(self, part.name) for part in fields(self))
 
     def as_query(self) -> Q:
-        exact = {"stage": self.stage, "service__name": self.service, "team__name": self.team, "kind": self.kind}
+        exact = {
+            "stage": self.stage,
+            "service__name": self.service,
+            "team__name": self.team,
+            "kind": self.kind,
+            "risk": self.risk,
+        }
         query = Q(**{name: value for name, value in exact.items() if value})
         return query & Q(key__icontains=self.search) if self.search else query
 
@@ -46,6 +53,7 @@ class UnitRow:
     parent_id: int | None
     contested: bool
     """Two services claim to own its data."""
+    risk: str = ""
     children: int = 0
     """Fields under it."""
 
@@ -68,9 +76,11 @@ class Page:
     after: str | None
 
 
-def matching_units(*, project: Project, wanted: Wanted, after: str = "", limit: int = 50) -> Page:
-    """Units of every kind that a filter finds, in the order of their keys."""
-    return _page(_tracked(project).filter(wanted.as_query()), after, limit)
+def matching_units(
+    *, project: Project, wanted: Wanted, after: str = "", limit: int = 50, condition: Q | None = None
+) -> Page:
+    """Units of every kind that a filter finds, in the order of their keys; of them those that meet the condition."""
+    return _page(_tracked(project).filter(wanted.as_query(), condition or Q()), after, limit)
 
 
 def wanted_units(*, project: Project, wanted: Wanted) -> QuerySet[Unit]:
@@ -105,6 +115,7 @@ def unit_row(unit: Unit, *, children: int = 0) -> UnitRow:
         team=unit.team.name if unit.team else "",
         parent_id=unit.parent_id,
         contested=unit.contested_by_id is not None,
+        risk=unit.risk,
         children=children,
     )
 

@@ -16,7 +16,8 @@ from migrator.api.schema import described, listed
 from migrator.api.serializers.projects import DataPlaneSerializer, ObservedSerializer, TrackSerializer
 from migrator.api.serializers.units import UnitSerializer
 from migrator.inventory.models import ObservedEndpoint, Service
-from migrator.inventory.services import Invalid, dismiss_observed, track_observed
+from migrator.inventory.services import Invalid, dismiss_observed
+from migrator.ledger.scoping import track_observed
 from migrator.rollout.models import DataPlane
 
 
@@ -65,7 +66,7 @@ class TrackObserved(OneObserved):
         body.is_valid(raise_exception=True)
         observed = self.observed()
         service = self.service_of(observed, body.validated_data.get("service"))
-        unit = track_observed(observed=observed, service=service, now=timezone.now())
+        unit = track_observed(observed=observed, service=service, actor=self.actor, now=timezone.now())
         return Response(UnitSerializer(unit).data, status=status.HTTP_201_CREATED)
 
     def service_of(self, observed: ObservedEndpoint, name: str | None) -> Service:

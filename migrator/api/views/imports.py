@@ -16,9 +16,10 @@ from migrator.api.schema import described
 from migrator.inventory.importers.documents import MAX_BYTES
 from migrator.inventory.importers.reading import DEFAULT_DEPTH, MAX_DEPTH, read_spec
 from migrator.inventory.importers.spec import Spec, SpecError
-from migrator.inventory.imports import import_units, service_for_import
+from migrator.inventory.imports import service_for_import
 from migrator.inventory.models import Project
 from migrator.inventory.services import Invalid
+from migrator.ledger.scoping import import_specs
 
 SHOWN = 100
 
@@ -64,7 +65,9 @@ class Import(ProjectView):
         body.is_valid(raise_exception=True)
         wanted = body.validated_data
         dry_run = wanted["dry_run"]
-        done = import_units(
+        done = import_specs(
+            actor=self.actor,
+            file=(wanted["file"].name or "")[:100],
             project=self.project,
             service=service_for_import(project=self.project, name=wanted.get("service"), dry_run=dry_run),
             specs=[spec_in(wanted["file"], depth=wanted["depth"])],

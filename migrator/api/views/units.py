@@ -14,7 +14,8 @@ from migrator.api.lookups import unit_columns
 from migrator.api.schema import described, listed
 from migrator.api.serializers.units import UnitChangeSerializer, UnitSerializer
 from migrator.inventory.models import Unit
-from migrator.inventory.services import change_unit, create_unit
+from migrator.inventory.services import change_unit
+from migrator.ledger.scoping import create_unit
 
 
 @listed(UnitSerializer)
@@ -33,7 +34,7 @@ class Units(ProjectView, generics.ListAPIView[Unit]):
         body = UnitSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         columns = unit_columns(self.project, body.validated_data)
-        unit = create_unit(project=self.project, now=timezone.now(), **columns)
+        unit = create_unit(project=self.project, actor=self.actor, now=timezone.now(), **columns)
         return Response(UnitSerializer(unit).data, status=status.HTTP_201_CREATED)
 
 

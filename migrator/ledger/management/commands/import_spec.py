@@ -4,6 +4,7 @@ import json
 import sys
 from argparse import ArgumentParser
 from dataclasses import asdict
+from getpass import getuser
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,14 @@ from django.core.management.base import BaseCommand, CommandError
 from django.utils import timezone
 from tqdm import tqdm
 
+from migrator.access.rights import console
 from migrator.inventory.importers.documents import MAX_BYTES
 from migrator.inventory.importers.reading import DEFAULT_DEPTH, read_spec
 from migrator.inventory.importers.spec import Spec, SpecError
-from migrator.inventory.imports import ImportReport, Progress, import_units, service_for_import
+from migrator.inventory.imports import ImportReport, Progress, service_for_import
 from migrator.inventory.models import Project
 from migrator.inventory.services import Invalid
+from migrator.ledger.scoping import import_specs
 
 SHOWN = ("added", "changed", "gone", "unchanged")
 SHOWN_IF_ANY = ("contested", "kept")
@@ -47,7 +50,7 @@ class Command(BaseCommand):
     def handle(self, *, files: list[str], depth: int, base_path: str | None, **options: Any) -> None:
         try:
             specs = [read_spec(_bytes(name), filename=name, depth=depth, base_path=base_path) for name in files]
-            report = _import(specs, **options)
+            report = _import(specs, files, **options)
         except (SpecError, Invalid) as error:
             raise CommandError(str(error), returncode=EXIT_BAD_INPUT) from None
         if options["json"]:
@@ -64,12 +67,16 @@ class Command(BaseCommand):
             self.stderr.write(f"warning: {warning}")
 
 
-def _import(specs: list[Spec], *, project: str, service: str | None, dry_run: bool, **_: Any) -> ImportReport:
+def _import(
+    specs: list[Spec], files: list[str], *, project: str, service: str | None, dry_run: bool, **_: Any
+) -> ImportReport:
     found = Project.objects.filter(slug=project).first()
     if found is None:
         raise Invalid("project", f"There is no project {project!r}.")
     with tqdm(unit=" units", file=sys.stderr, disable=not sys.stderr.isatty(), leave=False) as bar:
-        return import_units(
+        return import_specs(
+            actor=console(name=getuser()),
+            file=", ".join(Path(name).name for name in files)[:100],
             project=found,
             service=service_for_import(project=found, name=service, dry_run=dry_run),
             specs=specs,
