@@ -3,7 +3,18 @@
 import subprocess
 import sys
 
-BENCHES = ("decide", "compare", "gateway", "ingest", "polls", "flip", "pages", "mismatches")
+BENCHES = (
+    "decide",
+    "compare",
+    "gateway",
+    "ingest",
+    "polls",
+    "flip",
+    "guard",
+    "forecast",
+    "pages",
+    "mismatches",
+)
 
 
 def main() -> int:

@@ -22,7 +22,7 @@ import django
 import orjson
 import redis
 
-from bench.pages import started
+from bench.database import started
 from migrator.core.tally import Folder, Observation, latency_bucket, subject_hash
 from migrator.core.wire import Finding, Outcome, Report, Sample, Side, encode
 from migrator.local.servers import Postgres, Valkey

@@ -5,22 +5,17 @@ network left out: median of the rounds after one to warm up. Folding is measured
 of this process, from encoded reports to committed rows, samples and clustering included.
 """
 
-import os
 import random
 import statistics
-import tempfile
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
-import django
-
-from bench.pages import GOAL_MS, started
+from bench.database import own_database
+from bench.pages import GOAL_MS
 from migrator.core.tally import Folder, Observation, Place, subject_hash
 from migrator.core.wire import Finding, Outcome, Report, Sample, Side, encode
-from migrator.local.servers import Postgres
 
 ROUNDS = 11
 GROUPS_EACH = 10
@@ -186,12 +181,9 @@ def fold_speed(project: Any) -> float:
 
 
 def report() -> None:
-    from django.core.management import call_command  # noqa: PLC0415
-
     from bench.population import populate as populate_units  # noqa: PLC0415
     from bench.population import settle  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0)
     project = populate_units()
     populate(project)
     settle()
@@ -205,18 +197,8 @@ def report() -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="mb-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o711)
-        postgres = Postgres(data=home / "data", runtime=home / "run", log=home / "postgres.log", options={})
-        server = started(postgres)
-        os.environ |= {"DATABASE_URL": postgres.url, "REDIS_URL": "redis://127.0.0.1:1/0", "SECRET_KEY": "bench"}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "migrator.settings"
-        django.setup()
-        try:
-            report()
-        finally:
-            server.stop()
+    with own_database():
+        report()
 
 
 if __name__ == "__main__":

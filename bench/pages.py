@@ -1,35 +1,40 @@
-"""How long the server takes for each page and list at 100,000 units and 90 days of history.
+"""How long the server takes for each page and list at 100,000 units and five years of history, and how large it is.
 
 A PostgreSQL of its own, durable as in production; the pages are asked for in this process, templates and
 queries included, the network left out. Median of the rounds after one to warm up.
 """
 
-import os
 import statistics
 import sys
-import tempfile
 import time
-from pathlib import Path
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 
-import django
-
-from migrator.local.child import Child
-from migrator.local.servers import Postgres, Valkey
+from bench.database import own_database
 
 ROUNDS = 15
 GOAL_MS = 200
+GOAL_KB = 100
+"""Of a page, before it is compressed and without the chart library."""
 
 
-def started(server: Postgres | Valkey) -> Child:
-    server.prepare()
-    child = server.child()
-    child.start()
-    server.wait_ready(child)
-    return child
+@dataclass(frozen=True, slots=True)
+class Figure:
+    """What one address took: the median in milliseconds, and the bytes of its answer."""
+
+    address: str
+    milliseconds: float
+    size: int
+    status: int
+
+    @property
+    def faults(self) -> list[str]:
+        late = f"over {GOAL_MS} ms" if self.milliseconds > GOAL_MS else ""
+        large = f"over {GOAL_KB} KB" if self.size > GOAL_KB * 1_024 else ""
+        return [fault for fault in (late, large, "" if self.status == 200 else f"answers {self.status}") if fault]
 
 
-def measure(project_id: int) -> list[tuple[str, float, int]]:
-    """(address, median milliseconds, bytes) of each page."""
+def measure(project_id: int, wanted: Sequence[str]) -> Iterator[Figure]:
     from django.contrib.auth.models import User  # noqa: PLC0415 - models exist once Django is set up
     from django.test import Client  # noqa: PLC0415
 
@@ -38,69 +43,75 @@ def measure(project_id: int) -> list[tuple[str, float, int]]:
     client = Client(HTTP_HOST="localhost")
     client.force_login(User.objects.create_superuser("bench"))
     unit = Unit.objects.filter(project=project_id, stage="canary", kind="endpoint").latest("pk")
-    figures = []
     for address in addresses(unit.pk):
-        times, size = [], 0
+        if not all(part in address for part in wanted):
+            continue
+        times = []
         for _ in range(ROUNDS + 1):
             start = time.perf_counter()
             answer = client.get(address)
-            size = len(answer.content)
             times.append((time.perf_counter() - start) * 1_000)
-            if answer.status_code != 200:
-                sys.exit(f"{address}: {answer.status_code}")
-        figures.append((address, statistics.median(times[1:]), size))
-    return figures
+        yield Figure(address, statistics.median(times[1:]), len(answer.content), answer.status_code)
 
 
 def addresses(unit: int) -> tuple[str, ...]:
+    project, rest = "/p/bench", "/api/v1/projects/bench"
     return (
         "/",
-        "/p/bench/",
-        "/p/bench/inventory",
-        "/p/bench/inventory?search=things/777",
-        "/p/bench/inventory?stage=canary",
-        f"/p/bench/units/{unit}",
-        "/p/bench/burndown",
-        "/p/bench/oncall",
-        "/p/bench/ledger",
-        "/p/bench/data-planes",
-        "/api/v1/projects/bench/units/",
-        "/api/v1/projects/bench/units/?search=things/777",
+        f"{project}/",
+        f"{project}/inventory",
+        f"{project}/inventory?search=things/777",
+        f"{project}/inventory?stage=canary",
+        f"{project}/units/{unit}",
+        f"{project}/units/{unit}/policy",
+        f"{project}/mismatches",
+        f"{project}/rules",
+        f"{project}/policies",
+        f"{project}/ramps",
+        f"{project}/approvals",
+        f"{project}/freezes",
+        f"{project}/burndown",
+        f"{project}/burndown?span=all",
+        f"{project}/burndown?by=effort",
+        f"{project}/burndown?team=team-3",
+        f"{project}/burndown?phase=Endgame&done=removed",
+        f"{project}/burndown?view=flow",
+        f"{project}/burndown/holding",
+        f"{project}/plan",
+        f"{project}/oncall",
+        "/oncall",
+        f"{project}/removal",
+        f"{project}/ledger",
+        f"{project}/notifications",
+        f"{project}/data-planes",
+        f"{project}/settings",
+        f"{project}/share",
+        f"{rest}/units/",
+        f"{rest}/units/?search=things/777",
         f"/api/v1/units/{unit}/evidence/",
-        "/api/v1/projects/bench/burndown/",
+        f"{rest}/burndown/",
     )
 
 
-def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="mb-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o711)
-        postgres = Postgres(data=home / "data", runtime=home / "run", log=home / "postgres.log", options={})
-        valkey = Valkey(data=home / "valkey", runtime=home / "run2", log=home / "valkey.log", options={})
-        servers = [started(postgres), started(valkey)]
-        os.environ |= {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url, "SECRET_KEY": "bench"}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "migrator.settings"
-        django.setup()
-        try:
-            report()
-        finally:
-            for server in servers:
-                server.stop()
+def main() -> int:
+    with own_database():
+        return report(sys.argv[1:])
 
 
-def report() -> None:
-    from django.core.management import call_command  # noqa: PLC0415
+def report(wanted: Sequence[str]) -> int:
+    """`wanted` are parts of addresses: only those that have all of them are measured."""
+    from bench.population import FIVE_YEARS, populate, settle  # noqa: PLC0415
 
-    from bench.population import populate, settle  # noqa: PLC0415
-
-    call_command("migrate", verbosity=0)
-    project = populate()
+    project = populate(days=FIVE_YEARS)
     settle()
-    print(f"{'page':55}{'median ms':>10}{'KB':>8}")
-    for address, milliseconds, size in measure(project.pk):
-        late = "" if milliseconds <= GOAL_MS else f"  over {GOAL_MS}"
-        print(f"{address:55}{milliseconds:10.0f}{size / 1024:8.1f}{late}")
+    failed = False
+    print(f"{'page':60}{'median ms':>10}{'KB':>8}")
+    for figure in measure(project.pk, wanted):
+        failed |= figure.status != 200
+        line = f"{figure.address:60}{figure.milliseconds:10.0f}{figure.size / 1_024:8.1f}"
+        print(line, *figure.faults, sep="  ", flush=True)
+    return int(failed)
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

@@ -5,20 +5,14 @@ raw sockets in this process. The clock starts when `flip()` is called and stops 
 """
 
 import asyncio
-import os
 import statistics
 import subprocess
 import sys
-import tempfile
 import time
 import urllib.request
-from pathlib import Path
 
-import django
-
+from bench.database import own_database
 from bench.gateway import Running, free_port
-from bench.pages import started
-from migrator.local.servers import Postgres, Valkey
 
 POLLS, FLIPS = 500, 15
 GOAL_MS = 200
@@ -87,15 +81,7 @@ def measure(server: Running, token: str) -> None:
 
 
 def main() -> None:
-    with tempfile.TemporaryDirectory(prefix="mb-", dir="/tmp") as folder:
-        home = Path(folder)
-        home.chmod(0o711)
-        postgres = Postgres(data=home / "data", runtime=home / "run", log=home / "postgres.log")
-        valkey = Valkey(data=home / "valkey", runtime=home / "run2", log=home / "valkey.log")
-        servers = [started(postgres), started(valkey)]
-        os.environ |= {"DATABASE_URL": postgres.url, "REDIS_URL": valkey.url, "SECRET_KEY": "bench"}
-        os.environ["DJANGO_SETTINGS_MODULE"] = "migrator.settings"
-        django.setup()
+    with own_database():
         token = prepare()
         port = free_port()
         command = ["-m", "uvicorn", "migrator.asgi:application", "--port", str(port), "--loop", "uvloop"]
@@ -106,18 +92,14 @@ def main() -> None:
         finally:
             process.kill()
             process.wait()
-            for server in servers:
-                server.stop()
 
 
 def prepare() -> str:
-    from django.core.management import call_command  # noqa: PLC0415
     from django.utils import timezone  # noqa: PLC0415
 
     from bench.population import populate, settle  # noqa: PLC0415
     from migrator.access.tokens import create_token  # noqa: PLC0415
 
-    call_command("migrate", verbosity=0)
     project = populate()
     settle()
     return create_token(name="bench", scope="ingest", now=timezone.now(), project=project)

@@ -1,10 +1,11 @@
-"""A project of 100,000 units with 90 days of history, written straight into a database of its own.
+"""A project of 100,000 units with months or years of history, written straight into a database of its own.
 
 The guards of the database are switched off while it is written: this is the one place where units get a past
 without passing the door, and it is never the database of anybody's work.
 """
 
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from django.db import connection, transaction
 
@@ -13,6 +14,7 @@ from migrator.inventory.models import Project, Service, Team
 ENDPOINTS = 20_000
 FIELDS_EACH = 4
 DAYS = 90
+FIVE_YEARS = 1_826
 
 UNITS = """
 INSERT INTO inventory_unit (project_id, service_id, team_id, parent_id, key, kind, operation, description, source,
@@ -20,7 +22,7 @@ INSERT INTO inventory_unit (project_id, service_id, team_id, parent_id, key, kin
     risk, aliases, label)
 SELECT %(project)s, %(service)s + n %% 10, %(team)s + n %% 10, NULL,
     'GET /area' || n %% 100 || '/things/' || n || '/{id}', 'endpoint', 'read', '', 'spec',
-    false, %(now)s - interval '100 days' + n %% 60 * interval '1 day', 'backlog', 0, 0, 0, 0, 1, NULL, '', '[]', ''
+    false, %(start)s + n %% 10 / 20.0 * (%(now)s - %(start)s), 'backlog', 0, 0, 0, 0, 1, NULL, '', '[]', ''
 FROM generate_series(1, %(endpoints)s) n
 """
 
@@ -34,7 +36,7 @@ FROM inventory_unit u CROSS JOIN generate_series(1, %(fields)s) f
 WHERE u.project_id = %(project)s AND u.kind = 'endpoint'
 """
 
-# Each unit has climbed `id % 6` rungs, on days of its own.
+# Each unit has climbed `id % 6` rungs, five days apart, on days of its own after it was known.
 FLIPS = """
 WITH rungs(step, before, after, candidate_before, candidate_after, mirror_before, mirror_after) AS (VALUES
     (1, 'backlog', 'shadow', 0, 0, 0, 10000), (2, 'shadow', 'side_by_side', 0, 0, 10000, 10000),
@@ -44,8 +46,8 @@ WITH rungs(step, before, after, candidate_before, candidate_after, mirror_before
 INSERT INTO rollout_flip (project_id, unit_id, at, actor, via, reason, direction, override, from_stage,
     from_candidate_bp, from_mirror_bp, to_stage, to_candidate_bp, to_mirror_bp, unit_version, epoch, version, evidence)
 SELECT u.project_id, u.id,
-    %(now)s - interval '90 days' + (u.id * 7919 %% 60 + r.step * 5) * interval '1 day'
-        + u.id %% 80000 * interval '1 second',
+    u.added_at + u.id * 7919 %% 10007 / 10007.0 * (%(now)s - interval '27 days' - u.added_at)
+        + r.step * interval '5 days',
     'bench', 'simulation', 'bench', 'forward', false, r.before, r.candidate_before, r.mirror_before,
     r.after, r.candidate_after, r.mirror_after, r.step, 1, u.id * 5 + r.step, '{}'
 FROM inventory_unit u JOIN rungs r ON r.step <= u.id %% 6
@@ -72,26 +74,62 @@ FROM inventory_unit WHERE project_id = %(project)s AND stage NOT IN ('backlog', 
 """
 
 
+# Two phases, an estimate for each unit, a chain of units that wait for each other, and people in each team.
+PHASES = """
+INSERT INTO planning_phase (project_id, name, description, position, deadline, done_at) VALUES
+    (%(project)s, 'Minimum viable experience', '', 0, %(deadline)s, 'cutover'),
+    (%(project)s, 'Endgame', '', 1, %(deadline)s, 'removed')
+"""
+
+MEMBERS = """
+INSERT INTO planning_phaseunit (phase_id, unit_id, added_at, added_by, reason, removed_by)
+SELECT p.id, u.id, u.added_at, 'bench', '', ''
+FROM inventory_unit u JOIN planning_phase p ON p.project_id = u.project_id AND p.position = (u.id %% 10 > 6)::int
+WHERE u.project_id = %(project)s
+"""
+
+EFFORT = """
+INSERT INTO planning_effort (unit_id, points, source, set_by, set_at)
+SELECT id, 1 + id %% 13, 'hand', 'bench', added_at FROM inventory_unit WHERE project_id = %(project)s
+"""
+
+DEPENDENCIES = """
+INSERT INTO planning_dependency (unit_id, needs_id, set_by, set_at)
+SELECT u.id, u.id - 1, 'bench', u.added_at FROM inventory_unit u
+JOIN inventory_unit n ON n.id = u.id - 1 AND n.project_id = u.project_id
+WHERE u.project_id = %(project)s AND u.id %% 1000 < 10
+"""
+
+CAPACITY = """
+INSERT INTO planning_capacity (team_id, since, people, set_by, reason)
+SELECT id, %(start)s::date, 3 + id %% 4, 'bench', '' FROM inventory_team WHERE project_id = %(project)s
+"""
+
+WRITTEN = (UNITS, FIELDS, FLIPS, POSITIONS, STANDINGS, PHASES, MEMBERS, EFFORT, DEPENDENCIES, CAPACITY)
+
+
 @transaction.atomic
-def populate(*, now: datetime | None = None) -> Project:
-    """Write the project and return it. Takes some ten seconds."""
+def populate(*, now: datetime | None = None, days: int = DAYS, endpoints: int = ENDPOINTS) -> Project:
+    """Write the project with so many days of history, and return it. A hundred thousand units take half a minute."""
     now = now or datetime.now(UTC)
-    project = Project.objects.create(
-        slug="bench", name="Bench", created_at=now - timedelta(days=DAYS), deadline=now.date() + timedelta(days=120)
-    )
+    start = now - timedelta(days=days)
+    deadline = now.date() + timedelta(days=120)
+    project = Project.objects.create(slug="bench", name="Bench", created_at=start, deadline=deadline)
     services = Service.objects.bulk_create(Service(project=project, name=f"service-{at}") for at in range(10))
     teams = Team.objects.bulk_create(Team(project=project, name=f"team-{at}") for at in range(10))
-    given: dict[str, int | datetime] = {
+    given: dict[str, Any] = {
         "project": project.pk,
         "service": services[0].pk,
         "team": teams[0].pk,
-        "endpoints": ENDPOINTS,
+        "endpoints": endpoints,
         "fields": FIELDS_EACH,
+        "start": start,
         "now": now,
+        "deadline": deadline,
     }
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")
-        for statement in (UNITS, FIELDS, FLIPS, POSITIONS, STANDINGS):
+        for statement in WRITTEN:
             cursor.execute(statement, given)
     Project.objects.filter(pk=project.pk).update(version=1_000_000)
     return project

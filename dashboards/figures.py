@@ -11,10 +11,6 @@ from typing import Any
 
 from django.utils import timezone
 
-from dashboards import words
-from migrator.core.stages import LADDER, Stage
-from migrator.planning.queries import MOVED, BurnUp
-
 Figure = dict[str, Any]
 FONT = {"family": "system-ui, -apple-system, Segoe UI, Roboto, sans-serif", "size": 13, "color": "--muted"}
 TICKS = [
@@ -23,8 +19,6 @@ TICKS = [
     {"dtickrange": ["M1", None], "value": "%b %Y"},
 ]
 """How moments are written under an axis, by the distance between two of them (milliseconds)."""
-TOP_DOWN = tuple(rung.stage for rung in LADDER)
-LABEL = {rung.stage: rung.label for rung in LADDER}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +40,6 @@ class Line:
     values: Sequence[float | None]
     dash: str = "solid"
     hover: str = "%{y}"
-
-
-def burn_up(found: BurnUp) -> Figure:
-    """Units per stage, stacked from done upwards to the scope line."""
-    stacked = [_band(found, stage) for stage in reversed(TOP_DOWN)]
-    scope = {
-        "type": "scatter", "mode": "lines", "name": "Scope", "x": _days(found), "y": list(found.scope),
-        "line": {"color": "--ink", "width": 2, "shape": "hv"}, "hovertemplate": "%{y:,} in scope<extra></extra>",
-    }  # fmt: skip
-    labels = _labels_at_end(found, [(stage, found.counts[stage][-1]) for stage in reversed(TOP_DOWN)])
-    return _by_day(found, [*stacked, scope], labels, top=max(found.scope, default=0))
-
-
-def burn_down(found: BurnUp) -> Figure:
-    """Units that legacy still answers, stacked by stage, falling towards the deadline."""
-    waiting = [stage for stage in reversed(TOP_DOWN) if stage not in MOVED]
-    stacked = [_band(found, stage) for stage in waiting]
-    labels = _labels_at_end(found, [(stage, found.counts[stage][-1]) for stage in waiting])
-    left = [scope - moved for scope, moved in zip(found.scope, found.moved, strict=True)]
-    if found.deadline and found.deadline > found.days[-1]:
-        stacked.append({
-            "type": "scatter", "mode": "lines", "name": "Needed", "hoverinfo": "skip",
-            "x": [str(found.days[-1]), str(found.deadline)], "y": [left[-1], 0],
-            "line": {"color": "--ink", "width": 2, "dash": "dot"},
-        })  # fmt: skip
-    return _by_day(found, stacked, labels, top=max(left, default=0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -109,12 +77,12 @@ def over_time(course: Course) -> Figure:
     if course.pins:
         data.append(_pins(course.pins, top))
     # Charts under each other share both edges, so that one moment is in one place.
-    layout = _layout(right=24 + 8 * course.room)
+    layout = base_layout(right=24 + 8 * course.room)
     layout["margin"] |= {"l": 64}
     layout["yaxis"] |= {"range": [0, top], "ticksuffix": course.suffix, "automargin": False}
     layout["xaxis"] |= {"type": "date", "range": [x[0], end]} if x else {"type": "date"}
-    layout["shapes"] = [_upright(_clock(pin.at), pin.colour) for pin in course.pins]
-    layout["annotations"] = _spread(
+    layout["shapes"] = [upright(_clock(pin.at), pin.colour) for pin in course.pins]
+    layout["annotations"] = spread(
         [_name_of(end, line) for line in course.lines if _last(line.values) is not None], top
     )
     return {"data": data, "layout": layout}
@@ -150,45 +118,7 @@ def _pins(pins: Sequence[Pin], top: float) -> Figure:
     }  # fmt: skip
 
 
-def _band(found: BurnUp, stage: Stage) -> Figure:
-    return {
-        "type": "scatter", "mode": "lines", "name": LABEL[stage], "stackgroup": "stages", "x": _days(found),
-        "y": list(found.counts[stage]), "line": {"width": 0.5, "color": f"--stage-{stage}", "shape": "hv"},
-        "fillcolor": f"--stage-{stage}/{0.25 if stage is Stage.BACKLOG else 0.8}",
-        "hovertemplate": f"{LABEL[stage]} %{{y:,}}<extra></extra>",
-    }  # fmt: skip
-
-
-def _by_day(found: BurnUp, data: list[Figure], labels: list[Figure], *, top: int) -> Figure:
-    end = max(found.days[-1], found.deadline or found.days[-1])
-    # The names of the bands stand in the time that is left; without much of it, beside the chart.
-    roomy = (end - found.days[-1]).days * 3 > len(found.days)
-    layout = _layout(right=16 if roomy else 132)
-    layout["xaxis"] |= {"type": "date", "range": [str(found.days[0]), str(end)], "hoverformat": "%-d %b %Y"}
-    layout["yaxis"] |= {"range": [0, max(top * 1.08, 1)], "tickformat": ",d"}
-    layout["annotations"] = _spread(labels, max(top * 1.08, 1))
-    if found.deadline and found.deadline >= found.days[0]:
-        layout["shapes"] = [_upright(str(found.deadline), "--act")]
-        layout["annotations"].append({
-            "x": str(found.deadline), "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom",
-            "text": f"Deadline {words.day(found.deadline)}", "showarrow": False,
-            "font": {"color": "--act", "size": 13},
-        })  # fmt: skip
-    return {"data": data, "layout": layout}
-
-
-def _labels_at_end(found: BurnUp, bands: Sequence[tuple[Stage, int]]) -> list[Figure]:
-    """A name in the middle of each band that is thick enough, at its last day."""
-    labels, base = [], 0
-    for stage, count in bands:
-        if count:
-            text = f"{LABEL[stage]} {words.number(count)}"
-            labels.append(_label(str(found.days[-1]), base + count / 2, text, f"--stage-{stage}"))
-        base += count
-    return labels
-
-
-def _label(x: str, y: float, text: str, colour: str) -> Figure:
+def label(x: str, y: float, text: str, colour: str) -> Figure:
     return {
         "x": x, "y": y, "text": text, "xanchor": "left", "yanchor": "middle", "xshift": 8, "showarrow": False,
         "font": {"color": "--ink" if "stage" in colour else colour, "size": 13},
@@ -196,7 +126,7 @@ def _label(x: str, y: float, text: str, colour: str) -> Figure:
 
 
 def _name_of(end: str, line: Line) -> Figure:
-    return _label(end, _last(line.values) or 0.0, line.name, line.colour)
+    return label(end, _last(line.values) or 0.0, line.name, line.colour)
 
 
 def _last(values: Sequence[float | None]) -> float | None:
@@ -204,26 +134,22 @@ def _last(values: Sequence[float | None]) -> float | None:
     return next((value for value in reversed(values) if value is not None), None)
 
 
-def _spread(labels: list[Figure], top: float) -> list[Figure]:
+def spread(labels: list[Figure], top: float) -> list[Figure]:
     """Push labels apart that would be written over each other: at least a line's height between two."""
     least, below = top * 0.062, -top
-    for label in sorted(labels, key=lambda each: float(each["y"])):
-        label["y"] = below = max(float(label["y"]), below + least)
+    for each in sorted(labels, key=lambda one: float(one["y"])):
+        each["y"] = below = max(float(each["y"]), below + least)
     return labels
 
 
-def _upright(x: str, colour: str) -> Figure:
+def upright(x: str, colour: str) -> Figure:
     return {
         "type": "line", "x0": x, "x1": x, "y0": 0, "y1": 1, "yref": "paper",
         "line": {"color": f"{colour}", "width": 1, "dash": "dot"},
     }  # fmt: skip
 
 
-def _days(found: BurnUp) -> list[str]:
-    return [str(day) for day in found.days]
-
-
-def _layout(*, right: int = 96) -> Figure:
+def base_layout(*, right: int = 96) -> Figure:
     axis = {"gridcolor": "--line", "zeroline": False, "fixedrange": True, "automargin": True}
     # Ticks that nobody sees keep the numbers off the axis.
     axis |= {"ticks": "outside", "ticklen": 6, "tickcolor": "rgba(0,0,0,0)"}

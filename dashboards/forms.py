@@ -19,6 +19,8 @@ class FlipForm(forms.Form):
     version = forms.IntegerField(min_value=0)
     reason = forms.CharField(required=False, max_length=REASON_LENGTH)
     override = forms.BooleanField(required=False)
+    break_glass = forms.BooleanField(required=False)
+    code = forms.CharField(required=False, max_length=20)
 
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
@@ -26,7 +28,9 @@ class FlipForm(forms.Form):
         for field, message in self.wish.errors.items():
             self.add_error(field, message)
         if cleaned.get("override") and not cleaned.get("reason"):
-            self.add_error("reason", "Going on although the gate holds needs a reason: the ledger keeps it.")
+            self.add_error("reason", "Going on although something holds needs a reason: the ledger keeps it.")
+        if cleaned.get("break_glass") and not cleaned.get("reason"):
+            self.add_error("reason", "Breaking the glass needs a reason: everybody is told.")
         return cleaned
 
     def change(self, *, unit_id: int) -> Change:
@@ -40,5 +44,5 @@ class FlipForm(forms.Form):
 
     def as_proposal(self) -> dict[str, object]:
         """The same as the query of the unit's page, so that nothing typed is lost."""
-        kept = ("stage", "candidate_percent", "mirror_percent", "reason")
+        kept = ("stage", "candidate_percent", "mirror_percent", "reason", "break_glass")
         return {name: self.data[name] for name in kept if self.data.get(name)}

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from dashboards import words
-from migrator.core.gate import Verdict
 from migrator.core.stages import (
     LADDER,
     RANK,
@@ -20,7 +19,6 @@ from migrator.core.stages import (
     Stage,
     TransitionRefused,
     check_transition,
-    needs_evidence,
     settle,
 )
 
@@ -36,7 +34,6 @@ class Standpoint:
     operation: Operation
     sister: bool
     position: Position
-    verdict: Verdict
     bound: float | None
     requests_per_minute: float | None
     counted: str = "answers"
@@ -64,10 +61,9 @@ class Proposal:
 
     current: Position
     target: Position
+    direction: Direction
     refusal: str
     """Why the ladder does not allow it; empty where it does."""
-    gate: str
-    """Why the evidence does not carry it; empty where it does or is not asked."""
     facts: tuple[str, ...]
     errors: Mapping[str, str]
 
@@ -134,12 +130,11 @@ def propose(*, at: Standpoint, wish: Wish) -> Proposal:
         direction = check_transition(current=at.position, target=target, legacy_deployed=at.legacy_deployed)
     except TransitionRefused as refused:
         refusal = refused.message
-    asked = needs_evidence(current=at.position, target=target) and not at.verdict.promotes
     return Proposal(
         current=at.position,
         target=target,
+        direction=direction,
         refusal=refusal,
-        gate=at.verdict.reason if asked and not refusal else "",
         facts=() if refusal or target == at.position else tuple(_facts(at, target, direction)),
         errors=wish.errors,
     )
@@ -148,6 +143,14 @@ def propose(*, at: Standpoint, wish: Wish) -> Proposal:
 def stages_in_reach(position: Position) -> tuple[Stage, ...]:
     """The present stage, every lower one, and the next."""
     return tuple(rung.stage for rung in LADDER[: RANK[position.stage] + 2])
+
+
+def next_step(position: Position) -> Position | None:
+    """What usually follows: the next share in canary, the next stage elsewhere; None at the top."""
+    if position.stage is Stage.CANARY and position.candidate < PRESETS[-1]:
+        return settle(current=position, candidate=next_preset(position.candidate))
+    following = stages_in_reach(position)[-1]
+    return None if following is position.stage else settle(current=position, stage=following)
 
 
 def next_preset(candidate: int) -> int | None:

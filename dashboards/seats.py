@@ -6,13 +6,14 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth import get_user_model
+from django.db.models import Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 
 from migrator.access.models import Membership, Role
-from migrator.access.rights import RIGHTS, Actor, Right, Via, person, projects_seen_by
-from migrator.inventory.models import Project
+from migrator.access.rights import DOWNWARDS, RIGHTS, Actor, Right, Via, person, projects_seen_by
+from migrator.inventory.models import Project, Unit
 
 P = ParamSpec("P")
 
@@ -23,6 +24,12 @@ class Seat:
 
     project: Project
     actor: Actor
+    unit: Unit | None = None
+    """The unit that they look at: a role in its team holds there."""
+
+    def at(self, unit: Unit) -> "Seat":
+        """The same person before one unit."""
+        return Seat(project=self.project, actor=self.actor.at(unit), unit=unit)
 
     @property
     def role(self) -> str:
@@ -46,20 +53,43 @@ class Seat:
         return self.actor.may(Right.OVERRIDE)
 
     @property
+    def may_approve(self) -> bool:
+        return self.actor.may(Right.APPROVE)
+
+    @property
+    def may_freeze(self) -> bool:
+        return self.actor.may(Right.FREEZE)
+
+    @property
     def who_may_flip(self) -> str:
-        return holders(project=self.project, right=Right.FLIP)
+        return holders(project=self.project, right=Right.FLIP, unit=self.unit)
+
+    @property
+    def who_may_approve(self) -> str:
+        return holders(project=self.project, right=Right.APPROVE, unit=self.unit)
 
     @property
     def who_may_roll_back(self) -> str:
         return holders(project=self.project, right=Right.ROLL_BACK)
 
 
-def holders(*, project: Project, right: Right) -> str:
-    """People of a project who hold a right, at most five by name: `ana (engineer), ben (admin)`."""
+def holders(*, project: Project, right: Right, unit: Unit | None = None) -> str:
+    """People who hold a right, at most five by name: `ana (engineer), ben (admin)`.
+
+    In the whole project; before `unit` those of its team too. Whoever may go down for one team may for all.
+    """
     roles = [role for role, rights in RIGHTS.items() if right in rights]
-    members = Membership.objects.filter(project=project, role__in=roles).select_related("user").order_by("pk")[:5]
-    named = [f"{member.user.get_username()} ({Role(member.role).label})" for member in members]
-    return ", ".join(named or administrators())
+    members = Membership.objects.filter(project=project, role__in=roles, user__is_active=True)
+    if right not in DOWNWARDS:
+        team = Q(team__isnull=True)
+        if unit is not None and unit.team_id is not None:
+            team |= Q(team=unit.team_id)
+        members = members.filter(team)
+    named = {
+        member.user_id: f"{member.user.get_username()} ({Role(member.role).label})"
+        for member in members.select_related("user").order_by("pk")
+    }
+    return ", ".join([*named.values()][:5] or administrators())
 
 
 def administrators() -> list[str]:

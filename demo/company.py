@@ -1,4 +1,4 @@
-"""What `make demo` adds to the product: two builds of the comments service, a gateway before them, and readers.
+"""What `make demo` adds to the product: two builds of the comments service behind a gateway, readers, and a receiver.
 
 `migrator.local` finds COMPANY by name. Each process is a command of its own, so all of it can be run by hand too.
 """
@@ -20,6 +20,8 @@ LOOPBACK: Final = "127.0.0.1"
 PROJECT: Final = "comments"
 """What demo.seed makes. Not imported from there: that would load Django into the supervisor."""
 SIDES: Final = ("legacy", "candidate")
+FAULT_AFTER_S: Final = 90
+"""Seconds after its start at which the candidate begins to answer one endpoint wrongly."""
 
 
 @dataclass(slots=True)
@@ -28,26 +30,33 @@ class Demo:
 
     services: dict[str, int] = field(default_factory=dict)
     """`legacy` and `candidate` -> port."""
+    receiver: int = 0
 
     def ports(self) -> dict[str, int]:
         return {"GATEWAY_PORT": gateway_port()}
 
     def prepare(self, supervisor: Supervisor, instance: Instance) -> None:
         """Choose the ports, and make the project and its history."""
-        self.services = {side: free_port() for side in SIDES}
+        self.services, self.receiver = {side: free_port() for side in SIDES}, free_port()
+        # What the product's processes inherit: they may send to the receiver, and name the address that is visited.
+        os.environ.setdefault("OUTGOING_ALLOW", "127.0.0.0/8")
+        os.environ.setdefault("PUBLIC_URL", instance.url)
+        receiver = ("--receiver-url", f"http://{LOOPBACK}:{self.receiver}/")
         token_file = ("--token-file", str(token_file_of(PROJECT)))
-        supervisor.run(instance.child("seed", "-m", "demo.seed", *addresses(self.services), *token_file))
+        supervisor.run(instance.child("seed", "-m", "demo.seed", *addresses(self.services), *receiver, *token_file))
+        supervisor.start(instance.child("receiver", "-m", "demo.receiver", "--port", str(self.receiver)))
 
     def start(self, supervisor: Supervisor, instance: Instance) -> None:
         # One datastore for both, as in most migrations: what is written through one is there for the other.
         database = ("--database", str(state_dir() / "demo" / "comments.sqlite3"))
         for side, port in self.services.items():
-            supervisor.start(instance.child(side, "-m", "demo.services", side, "--port", str(port), *database))
+            fault = ("--fault-after", str(FAULT_AFTER_S)) if side == "candidate" else ()
+            supervisor.start(instance.child(side, "-m", "demo.services", side, "--port", str(port), *database, *fault))
         supervisor.start(gateway(instance, project=PROJECT))
         supervisor.start(instance.child("traffic", "-m", "demo.traffic", "--target", gateway_url()))
 
     def greeting(self) -> str:
-        return f"  gateway at {gateway_url()}"
+        return f"  gateway at {gateway_url()}  messages at http://{LOOPBACK}:{self.receiver}"
 
 
 def gateway(instance: Instance, *, project: str) -> Child:

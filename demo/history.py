@@ -1,4 +1,4 @@
-"""Three months that never were: who moved what, when, and what went wrong.
+"""Four months that never were: who moved what, when, and what went wrong.
 
 A plan only, made from the date alone: `demo.seed` takes it through the door, event by event. It works like
 teams do: reads before writes, a little on weekdays, slowly at first, and every seventh canary comes back.
@@ -10,17 +10,27 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
-from demo.scope import COMMENTS, UNDERTAKINGS, Undertaking
+from demo.events import Deployed, Event, Imported, Moved, RolledBack
+from demo.running import of_comments
+from demo.scope import COMMENTS, PILOT, UNDERTAKINGS, Undertaking
 from migrator.core.stages import ALL, Stage
-from migrator.inventory.importers.spec import Spec
 
-DAYS: Final = 90
-STARTS_WITHIN: Final = 100
-"""Days over which work on the resources begins: some of it still lies ahead."""
+DAYS: Final = 120
+WORK: Final = {
+    PILOT: (2, 80),
+    "accounts": (9, DAYS - 3),
+    "feed": (13, DAYS - 5),
+    "media": (8, DAYS + 8),
+    "subscriptions": (10, DAYS + 14),
+}
+"""On these days work on the first and on the last resource of a service begins: some of it still lies ahead."""
 SETBACKS: Final = 1 / 7
 """Share of canaries that are rolled back and tried again."""
+FROZEN: Final = "media"
+"""The service that is frozen today; FROZEN_FOR says since when."""
+FROZEN_FOR: Final = timedelta(hours=20)
 
-_ACTORS: Final = {
+ACTORS: Final = {
     "accounts": ("Mara Lindqvist", "Teo Marchetti"),
     "feed": ("Priya Raman", "Jonas Weber"),
     "media": ("Aiko Tanabe",),
@@ -34,56 +44,6 @@ _SETBACK_REASONS: Final = (
     "simulated: errors after the connection pool ran dry",
     "simulated: readers reported stale answers",
 )
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Imported:
-    """A service's document came in, for the first time or grown."""
-
-    at: datetime
-    service: str
-    spec: Spec | None
-    """None is the document of the service that runs."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Moved:
-    """Units went to a stage. Shares in basis points; None leaves them as the stage allows."""
-
-    at: datetime
-    service: str
-    keys: tuple[str, ...]
-    """Endpoints; the fields of their answers go along."""
-    actor: str
-    reason: str
-    stage: Stage
-    candidate: int | None = None
-    mirror: int | None = None
-    proven: bool = True
-    """Where more callers would meet the candidate: the evidence carried it. Else somebody went on against the gate."""
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class RolledBack:
-    """Units came back to side by side."""
-
-    at: datetime
-    service: str
-    keys: tuple[str, ...]
-    actor: str
-    reason: str
-
-
-@dataclass(frozen=True, slots=True, kw_only=True)
-class Deployed:
-    """A service's candidate was replaced by another build: what was known of the one before counts no more."""
-
-    at: datetime
-    service: str
-    build: str
-
-
-Event = Imported | Moved | RolledBack | Deployed
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,13 +60,12 @@ class Step:
 
 
 _WAY: Final = (
-    Step(Stage.SHADOW, None, 1_000, (1, 3), "built, first traffic"),
+    Step(Stage.SHADOW, None, 1_000, (3, 5), "built, first traffic"),
     Step(Stage.SIDE_BY_SIDE, None, ALL, (2, 5), "takes the load"),
     Step(Stage.CANARY, 100, ALL, (1, 3), "answers agree", "its test suite passes"),
-    Step(Stage.CANARY, 1_000, ALL, (0, 2), "1 % went well", "1 %, and nobody complained"),
-    Step(Stage.CANARY, 5_000, ALL, (1, 3), "10 % went well", "10 %, and nobody complained"),
-    Step(Stage.CUTOVER, None, 1_000, (3, 6), "half went well", "half, and nobody complained"),
-    Step(Stage.REMOVAL, None, None, (2, 5), "a quiet week"),
+    Step(Stage.CANARY, 2_500, ALL, (2, 5), "1 % went well", "1 %, and nobody complained"),
+    Step(Stage.CUTOVER, None, 1_000, (3, 6), "a quarter went well", "a quarter, and nobody complained"),
+    Step(Stage.REMOVAL, None, None, (10, 17), "a quiet week"),
     Step(Stage.REMOVED, None, None, (0, 0), "nobody calls legacy any more"),
 )
 
@@ -114,23 +73,39 @@ _WAY: Final = (
 def history(*, now: datetime) -> list[Event]:
     """Everything that happened until `now`, oldest first. The same `now` gives the same history."""
     dice, start = random.Random(20), now - timedelta(days=DAYS)
-    events: list[Event] = [*_imports(start), *_comments(now)]
-    batches = [batch for undertaking in UNDERTAKINGS for batch in _batches(undertaking)]
-    dice.shuffle(batches)
-    for number, batch in enumerate(batches):
-        # The exponent: few begin early, more and more later.
-        begins = max(2 + STARTS_WITHIN * (number / len(batches)) ** 0.7, batch.known_after + 3)
-        events += _climb(batch, start + timedelta(days=begins), dice)
-    return sorted((event for event in events if event.at < now), key=lambda event: event.at)
-
-
-def _imports(start: datetime) -> Iterator[Imported]:
-    """The first documents on the first day; whatever was noticed later, on the day it was."""
-    yield Imported(at=start, service=COMMENTS, spec=None)
+    events: list[Event] = [*_imports(start, now), *of_comments(now=now, actors=ACTORS[COMMENTS])]
     for undertaking in UNDERTAKINGS:
+        batches, (first, last) = list(_batches(undertaking)), WORK[undertaking.service]
+        dice.shuffle(batches)
+        for number, batch in enumerate(batches):
+            begins = max(first + (last - first) * number / (len(batches) - 1), batch.known_after + 3)
+            events += _climb(batch, start + timedelta(days=begins), dice)
+    return sorted((event for event in events if event.at < _end(event, now)), key=lambda event: event.at)
+
+
+def _end(event: Event, now: datetime) -> datetime:
+    """Until when something can have happened to a service: what is frozen stands still."""
+    return now - FROZEN_FOR if event.service == FROZEN and not isinstance(event, Imported) else now
+
+
+def _imports(start: datetime, now: datetime) -> Iterator[Imported]:
+    """The first documents on the first day; whatever was noticed later, on the day it was; all once more yesterday."""
+    yield Imported(
+        at=start, service=COMMENTS, spec=None, actor=ACTORS[COMMENTS][0], reason="simulated: the service's own document"
+    )
+    for undertaking in UNDERTAKINGS:
+        actor = ACTORS[undertaking.service][0]
         for day in sorted({resource.known_after for resource in undertaking.resources}):
+            found = [resource.name for resource in undertaking.resources if resource.known_after == day]
+            why = f"nobody had thought of {' and '.join(found)}" if day else "what the catalogue lists"
             at = start + timedelta(days=day, minutes=5)
-            yield Imported(at=at, service=undertaking.service, spec=undertaking.spec(day=day))
+            yield _imported(undertaking, at, actor, day=day, why=why)
+        yield _imported(undertaking, now - timedelta(days=1), actor, day=DAYS, why="the nightly import")
+
+
+def _imported(undertaking: Undertaking, at: datetime, actor: str, *, day: int, why: str) -> Imported:
+    spec = undertaking.spec(day=day)
+    return Imported(at=at, service=undertaking.service, spec=spec, actor=actor, reason=f"simulated: {why}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +129,14 @@ def _climb(batch: Batch, begins: datetime, dice: random.Random) -> Iterator[Even
     service, keys = batch.service, batch.keys
     at = working_hour(begins, dice)
     for step in _WAY:
-        actor = dice.choice(_ACTORS[service])
+        actor = dice.choice(ACTORS[service])
         yield _moved(service, keys, at, actor, step)
         if step.stage is Stage.CANARY and dice.random() < SETBACKS:
             fell = at + timedelta(minutes=dice.randint(20, 600))
             yield RolledBack(at=fell, service=service, keys=keys, actor=actor, reason=dice.choice(_SETBACK_REASONS))
             at = working_hour(fell + timedelta(days=dice.randint(1, 4)), dice)
-            yield Deployed(at=at - timedelta(hours=2), service=service, build=f"{service}-{at:%Y.%j}")
+            build = f"{service}-{at:%Y.%j}"
+            yield Deployed(at=at - timedelta(hours=2), service=service, build=build, actor=actor)
             yield _moved(service, keys, at, actor, step)
         at = working_hour(at + timedelta(days=dice.randint(*step.days)), dice)
 
@@ -176,7 +152,6 @@ def _moved(service: str, keys: tuple[str, ...], at: datetime, actor: str, step: 
         stage=step.stage,
         candidate=step.candidate,
         mirror=step.mirror,
-        proven=keys != (_KARMA,),
     )
 
 
@@ -185,51 +160,3 @@ def working_hour(day: datetime, dice: random.Random) -> datetime:
     day += timedelta(days=1)
     day += timedelta(days=max(0, 7 - day.weekday()) if day.weekday() > 4 else 0)
     return day.replace(hour=9, minute=0, second=0, microsecond=0) + timedelta(seconds=dice.randint(0, 8 * 3_600))
-
-
-# ------------------------------------------------------------------------- the service that runs
-
-SHADOWED: Final = ("GET /health", "GET /moderation/queue")
-COMPARED: Final = (
-    "GET /threads",
-    "GET /threads/{id}",
-    "GET /threads/{id}/summary",
-    "GET /threads/{id}/comments",
-    "GET /comments/{id}",
-    "GET /comments/{id}/votes",
-    "GET /users/{id}/profile",
-    "GET /users/{id}/karma",
-    "GET /search",
-)
-CANARY: Final = "GET /users/{id}"
-"""The one endpoint whose callers meet the candidate already: 5 % of them."""
-_KARMA: Final = "GET /users/{id}/karma"
-
-
-def _comments(now: datetime) -> Iterator[Event]:
-    """How the running service came to stand where a visitor finds it. Its writes are in the backlog."""
-    plan = (
-        (41, (*COMPARED[:4], CANARY), Stage.SHADOW, None, 1_000, "first traffic"),
-        (36, COMPARED[4:], Stage.SHADOW, None, 1_000, "first traffic"),
-        (31, (*COMPARED[:4], CANARY), Stage.SIDE_BY_SIDE, None, 2_000, "takes the load"),
-        (24, COMPARED[4:], Stage.SIDE_BY_SIDE, None, 2_000, "takes the load"),
-        (17, (*COMPARED, CANARY), Stage.SIDE_BY_SIDE, None, ALL, "compare everything"),
-        (12, (_KARMA,), Stage.CANARY, 100, ALL, "looked the same on the page"),
-        (9, SHADOWED, Stage.SHADOW, None, ALL, "first traffic"),
-        (6, (CANARY,), Stage.CANARY, 100, ALL, "answers agree"),
-        (2, (CANARY,), Stage.CANARY, 500, ALL, "1 % went well"),
-    )
-    for days, keys, stage, candidate, mirror, why in plan:
-        step = Step(stage, candidate, mirror, (0, 0), why)
-        yield _moved(COMMENTS, keys, _days_before(now, days), _ACTORS[COMMENTS][days % 2], step)
-    yield RolledBack(
-        at=_days_before(now, 11),
-        service=COMMENTS,
-        keys=(_KARMA,),
-        actor=_ACTORS[COMMENTS][1],
-        reason="simulated: apps show karma as 12.0",
-    )
-
-
-def _days_before(now: datetime, days: int) -> datetime:
-    return (now - timedelta(days=days)).replace(hour=10, minute=days % 60, second=0, microsecond=0)

@@ -18,7 +18,7 @@ from migrator.observations.models import Arrival, Standing
 from migrator.observations.writing import write_arrivals, write_standings
 
 SHARD: Final = 0
-PAIRS: Final = range(1_800, 6_000)
+PAIRS: Final = range(1_800, 3_200)
 """How many pairs are compared before somebody takes the next step."""
 HARM: Final = 0.2
 """Share of the callers that meet a difference before somebody rolls back."""

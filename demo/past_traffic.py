@@ -1,4 +1,4 @@
-"""Three months of counters that never were counted, so that charts have a past.
+"""Four months of counters that never were counted, so that charts have a past.
 
 They are made from the ledger: what each endpoint's stage let through at the time, with the planted faults at
 their rates. Only rollups are written. Where a unit stands, and so every verdict, is left to real traffic.
@@ -10,6 +10,7 @@ from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import cache
 from statistics import NormalDist
 from typing import Final
 
@@ -20,9 +21,11 @@ from migrator.core.tally import latency_bucket
 from migrator.core.wire import Outcome
 from migrator.inventory.models import Kind, Project, Unit
 from migrator.observations.folding import Batch, Sum
-from migrator.observations.writing import write_rollups, write_traffic
+from migrator.observations.writing import write_arrivals, write_rollups, write_traffic
 
 SHARD: Final = 0
+WHOLE: Final = (9_000_000, 0, 9_000_000, 0, 0, 0)
+"""What arrived on a day: sent, dropped, committed, stray, refused, passed."""
 FAULTS: Final = {
     "GET /comments/{id}": (Outcome.MISMATCH, 1.0),
     "GET /users/{id}/karma": (Outcome.MISMATCH, 1.0),
@@ -36,6 +39,7 @@ _SPREAD: Final = 0.4
 """How far latencies lie apart: the sigma of their logarithm."""
 _QUANTILES: Final = tuple(math.exp(NormalDist(0, _SPREAD).inv_cdf((step + 0.5) / 100)) for step in range(100))
 """Latencies as multiples of the median, each standing for one in a hundred requests."""
+VARIANTS: Final = 32
 SLOW_SEARCHES: Final = 1 / 30
 """Share of the candidate's searches that miss its index, and take 400 ms more."""
 
@@ -70,6 +74,9 @@ def write_past_traffic(*, project: Project, now: datetime) -> None:
             _add(batch, course, window, dice)
     write_rollups(batch, shard=SHARD)
     write_traffic(batch, shard=SHARD)
+    for window in windows(now=now, finely=False):
+        # Whole days: without them nobody knows whether legacy was quiet or nobody was looking.
+        write_arrivals({project.pk: WHOLE}, shard=SHARD, now=window.start)
 
 
 def courses(*, project: Project) -> Iterator[Course]:
@@ -150,9 +157,15 @@ def _sum(unit: Unit, position: Position, received: int, served_candidate: int) -
 def histogram(*, count: int, usual_ms: float) -> dict[int, int]:
     """So many latencies, spread as latencies are: bucket (core.tally) to count."""
     found: dict[int, int] = {}
-    for step, factor in enumerate(_QUANTILES):
-        bucket = latency_bucket(usual_ms * factor * random.uniform(0.95, 1.05))
+    for step, bucket in enumerate(_buckets(usual_ms, random.randrange(VARIANTS))):
         # Rounded along the way, so that the parts add up to the whole.
         part = (step + 1) * count // 100 - step * count // 100
         found[bucket] = found.get(bucket, 0) + part
     return {bucket: part for bucket, part in found.items() if part}
+
+
+@cache
+def _buckets(usual_ms: float, variant: int) -> tuple[int, ...]:
+    """The bucket of each hundredth of the requests: no two days are alike."""
+    dice = random.Random(variant)
+    return tuple(latency_bucket(usual_ms * factor * dice.uniform(0.95, 1.05)) for factor in _QUANTILES)

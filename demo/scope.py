@@ -7,8 +7,10 @@ from migrator.core.stages import Operation
 from migrator.inventory.importers.spec import Format, Spec, UnitSpec
 
 COMMENTS: Final = "comments"
-"""The one service that runs, with the team of its own."""
-COMMENTS_TEAM: Final = "Community"
+"""The one service that runs."""
+COMMENTS_TEAM: Final = "Reading"
+PILOT: Final = "reach"
+"""The service that went first, to learn from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

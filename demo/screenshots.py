@@ -1,72 +1,130 @@
 """`make screenshots`: pictures of a running `make demo`, for the README and for looking at every page at once.
 
-Signs in with the first account of this checkout. `--url` names another address than PORT's.
+Signs in with the first account of this checkout. `--url` names another address than PORT's, `--only` some pages.
+Every page is taken wide and light, and narrow and dark; those that the README shows in the other scheme too.
 """
 
 import argparse
 import os
 import shutil
 import sys
+from collections.abc import Callable, Collection
+from contextlib import suppress
+from pathlib import Path
 from typing import Final, Literal
 
 from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import TimeoutError as TookTooLong
 
-from demo.company import PROJECT
+from demo.company import PROJECT, token_file_of
+from demo.running import HARMFUL
 from migrator.local.addresses import CHECKOUT, state_dir
 
 FOLDER: Final = CHECKOUT / "docs" / "screenshots"
 Theme = Literal["light", "dark"]
-WIDE: Final = ("1440", "light")
-PHONE: Final = ("390", "dark")
-SIZES: Final = {"1440": (1440, 900), "390": (390, 844)}
-UNIT: Final = "unit"
-"""Not a path: the page of SHOWN_UNIT, whose number is looked up."""
-SHOWN_UNIT: Final = "GET /users/{id}/profile"
-"""A unit with a planted fault: its page has something to say."""
-SHOTS: Final[tuple[tuple[str, str, tuple[str, Theme]], ...]] = (
-    ("unit", UNIT, WIDE),
-    ("overview", f"/p/{PROJECT}/", WIDE),
-    ("inventory", f"/p/{PROJECT}/inventory?search=users", WIDE),
-    ("mismatches", f"/p/{PROJECT}/mismatches", WIDE),
-    ("burndown", f"/p/{PROJECT}/burndown", WIDE),
-    ("ledger", f"/p/{PROJECT}/ledger", WIDE),
-    ("unit", UNIT, PHONE),
-    ("overview", f"/p/{PROJECT}/", PHONE),
-    ("oncall", f"/p/{PROJECT}/oncall", PHONE),
-)
-"""Name, path, and size with theme. Each is one picture of a few dozen kilobytes."""
+Look = tuple[int, Theme]
+"""Width in pixels, and the colour scheme."""
+WIDE: Final[Look] = (1440, "light")
+PHONE: Final[Look] = (390, "dark")
+OTHER_WIDE: Final[Look] = (1440, "dark")
+OTHER_PHONE: Final[Look] = (390, "light")
+HEIGHTS: Final = {1440: 900, 390: 844}
+Place = Callable[[Page], str]
+"""Finds a page's address, given one that is signed in."""
+SETTLED_MS: Final = 4_000
+"""How long a page may take to draw its charts."""
 BROWSERS: Final = ("chromium", "chromium-browser", "google-chrome")
+
+
+def at(path: str) -> Place:
+    return lambda _page: f"/p/{PROJECT}/{path}"
+
+
+def anywhere(path: str) -> Place:
+    return lambda _page: path
+
+
+def first_link(listed: str, link: str) -> Place:
+    """The first link on a page of the project whose address contains `link`."""
+
+    def find(page: Page) -> str:
+        page.goto(f"/p/{PROJECT}/{listed}")
+        return page.locator(f"main a[href*='/p/{PROJECT}/{link}']").first.get_attribute("href") or "/"
+
+    return find
+
+
+def shared(_page: Page) -> str:
+    """The page of the link that the seed left."""
+    return f"/share/{(token_file_of(PROJECT).parent / f'share-{PROJECT}').read_text()}"
+
+
+PAGES: Final[dict[str, Place]] = {
+    "home": anywhere("/"),
+    "overview": at(""),
+    "unit": first_link(f"inventory?search={HARMFUL.partition(' ')[2]}", "units/"),
+    "inventory": at("inventory?search=users"),
+    "mismatches": at("mismatches"),
+    "group": first_link("mismatches", "mismatches/"),
+    "rules": at("rules"),
+    "ramps": at("ramps"),
+    "approvals": at("approvals"),
+    "freezes": at("freezes"),
+    "policies": at("policies"),
+    "burndown": at("burndown"),
+    "plan": at("plan?phase=Minimum+viable+experience"),
+    "ledger": at("ledger"),
+    "removal": at("removal"),
+    "notifications": at("notifications"),
+    "data-planes": at("data-planes"),
+    "settings": at("settings"),
+    "oncall": at("oncall"),
+    "oncall-everywhere": anywhere("/oncall"),
+    "share": shared,
+}
+IN_ALL_LOOKS: Final = ("overview", "unit", "burndown", "oncall")
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m demo.screenshots", description="Pictures of a running demo.")
     parser.add_argument("--url", default=f"http://127.0.0.1:{os.environ.get('PORT') or 8000}")
-    url = parser.parse_args().url
+    parser.add_argument("--only", nargs="*", choices=PAGES, default=list(PAGES), help="these pages")
+    parser.add_argument("--folder", type=Path, default=FOLDER)
+    options = parser.parse_args()
     binary = next(filter(None, map(shutil.which, BROWSERS)), None)
     if binary is None:
         print("No Chromium here: make setup-system, as root, installs it.", file=sys.stderr)  # noqa: T201
         return 1
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    options.folder.mkdir(parents=True, exist_ok=True)
+    failed = []
     with sync_playwright() as driver:
         browser = driver.chromium.launch(executable_path=binary, args=["--no-sandbox", "--disable-dev-shm-usage"])
-        for look in (WIDE, PHONE):
-            photograph(browser, url=url, look=look)
+        for look in (WIDE, PHONE, OTHER_WIDE, OTHER_PHONE):
+            wanted = [name for name in options.only if look in (WIDE, PHONE) or name in IN_ALL_LOOKS]
+            failed += photograph(browser, url=options.url, look=look, names=wanted, folder=options.folder)
         browser.close()
-    return 0
+    for failure in failed:
+        print(failure, file=sys.stderr)  # noqa: T201
+    return 1 if failed else 0
 
 
-def photograph(browser: Browser, *, url: str, look: tuple[str, Theme]) -> None:
-    """Every page that is shown in this size and theme."""
-    size, theme = look
-    width, height = SIZES[size]
-    context = browser.new_context(base_url=url, viewport={"width": width, "height": height}, color_scheme=theme)
-    page = context.new_page()
+def photograph(browser: Browser, *, url: str, look: Look, names: Collection[str], folder: Path) -> list[str]:
+    """These pages in one size and scheme. Returns what could not be taken, and why."""
+    width, theme = look
+    viewport = {"width": width, "height": HEIGHTS[width]}
+    context = browser.new_context(base_url=url, viewport=viewport, color_scheme=theme)  # type: ignore[arg-type]
+    page, failed = context.new_page(), []
     sign_in(page)
-    for name, path, wanted in SHOTS:
-        if wanted == look:
-            page.goto(path_of_unit(page) if path is UNIT else path, wait_until="networkidle")
-            page.screenshot(path=FOLDER / f"{name}-{size}-{theme}.png")
+    for name in names:
+        answer = page.goto(PAGES[name](page))
+        with suppress(TookTooLong):  # pages that keep asking for news are never idle
+            page.wait_for_load_state("networkidle", timeout=SETTLED_MS)
+        if answer is None or not answer.ok:
+            failed.append(f"{name}: {answer.status if answer else 'no'} answer")
+            continue
+        page.screenshot(path=folder / f"{name}-{width}-{theme}.png", animations="disabled")
     context.close()
+    return failed
 
 
 def sign_in(page: Page) -> None:
@@ -76,11 +134,6 @@ def sign_in(page: Page) -> None:
     page.fill("[name=password]", password)
     page.press("[name=password]", "Enter")
     page.wait_for_load_state()
-
-
-def path_of_unit(page: Page) -> str:
-    page.goto(f"/p/{PROJECT}/inventory?search={SHOWN_UNIT.partition(' ')[2]}")
-    return page.locator(f"a.open[href*='/p/{PROJECT}/units/']").first.get_attribute("href") or "/"
 
 
 if __name__ == "__main__":

@@ -1,16 +1,17 @@
-"""`python -m demo.seed --legacy-url URL --candidate-url URL`: the demo's project and its history.
+"""`python -m demo.seed --legacy-url URL --candidate-url URL …`: the demo's project and its history.
 
 The history is made up and marked as such, but it came in as any history does: units through the import, every
-move through the one door, each in its order and with its day's date. What a visitor does next goes on from there.
-All of it is one transaction; a second run finds it done and only renews the services' addresses.
+move through the one door, every plan, policy and note through its service, each in its order and with its day's
+date. What a visitor does next goes on from there. All of it is one transaction; a second run finds it done and
+only renews the addresses.
 """
 
 import argparse
 import os
-import random
 import sys
-from dataclasses import dataclass
+from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
+from operator import attrgetter
 from pathlib import Path
 from typing import Final
 
@@ -25,26 +26,26 @@ from django.contrib.auth import get_user_model
 from django.db import transaction
 from tqdm import tqdm
 
+from demo import removing, told, under_way
 from demo.comments.candidate import Candidate
-from demo.history import DAYS, Deployed, Event, Imported, Moved, RolledBack, history
-from demo.past_evidence import passing_evidence, show
+from demo.demanded import demanded, waive
+from demo.events import Event
+from demo.history import ACTORS, DAYS, history
+from demo.past import Past
+from demo.past_evidence import passing_evidence
 from demo.past_traffic import write_past_traffic
+from demo.planned import ENDS, LAST_PHASE, planned
+from demo.scene import MARK, Arranged, Scene, simulated
 from demo.scope import COMMENTS, COMMENTS_TEAM, UNDERTAKINGS
-from demo.tokens import gateway_token
+from demo.tokens import gateway_token, keep
 from migrator.access.models import Membership, Role
-from migrator.access.rights import RIGHTS, Actor, Via
-from migrator.core.stages import Stage
 from migrator.core.wire import Side
 from migrator.inventory import services as inventory
-from migrator.inventory.importers.reading import read_spec
-from migrator.inventory.importers.spec import Spec
-from migrator.inventory.imports import import_units
-from migrator.inventory.models import Project, Service, Team, Unit
-from migrator.rollout import services as rollout
-from migrator.rollout.scopes import Scope
+from migrator.inventory.models import Project, Team
+from migrator.ledger.changes import deploy
 
 SLUG: Final = "comments"
-DEADLINE_IN: Final = timedelta(days=63)
+DEADLINE_IN: Final = timedelta(days=ENDS[LAST_PHASE])
 MANNERS: Final = {
     "subject_source": "header",
     "subject_name": "X-User",
@@ -56,10 +57,20 @@ POLICY: Final = {
     # Loose, so that a clean endpoint can pass within minutes of a demo's traffic: 377 callers without a difference.
     "mismatch_limit": 0.01,
     "harm_limit": 0.02,
+    "cool_down_s": 14_400,
+    "removal_days": 7,
+    # A visitor is alone here: policies and waivers may be tried without a second person.
+    "four_eyes": ["cutover", "removal", "removed"],
 }
-PEOPLE: Final = {"engineer": Role.ENGINEER, "on-call": Role.ON_CALL, "viewer": Role.VIEWER}
+PEOPLE: Final = {
+    under_way.MARA: Role.ENGINEER,
+    under_way.NOOR: Role.ENGINEER,
+    "on-call": Role.ON_CALL,
+    "viewer": Role.VIEWER,
+}
 """Accounts of the other roles. Nobody can sign in as them before `manage.py changepassword` gives them a password."""
-DOCUMENT: Final = Path(__file__).with_name("openapi.yaml")
+OF_ONE_TEAM: Final = ("ines", "subscriptions")
+"""An engineer of one team only, and that team's service."""
 
 
 class Taken(ValueError):
@@ -67,21 +78,22 @@ class Taken(ValueError):
 
 
 @transaction.atomic
-def seed(*, legacy_url: str, candidate_url: str, now: datetime) -> Project:
+def seed(*, legacy_url: str, candidate_url: str, receiver_url: str, secrets: Path, now: datetime) -> Project:
     """The demo's project, made where there is none; its running service answers at these addresses.
 
-    Raises Taken where a project of that name is no simulation.
+    `secrets` is the folder for what is shown once. Raises Taken where a project of that name is no simulation.
     """
     project = Project.objects.filter(slug=SLUG).first()
     if project is None:
-        project = _new_project(now=now)
+        project = _new_project(secrets=secrets, now=now)
     if not project.simulated:
         raise Taken(f"There is a project {SLUG} that is not the demo's: it stays untouched. Rename it first.")
     inventory.save_service(project=project, name=COMMENTS, legacy_url=legacy_url, candidate_url=candidate_url)
+    told.set_channel(project=project, url=receiver_url, now=now)
     return project
 
 
-def _new_project(*, now: datetime) -> Project:
+def _new_project(*, secrets: Path, now: datetime) -> Project:
     project = inventory.create_project(
         slug=SLUG,
         name="Morning Post",
@@ -93,95 +105,65 @@ def _new_project(*, now: datetime) -> Project:
         manners=MANNERS,
         policy=POLICY,
     )
-    _add_people(project)
-    past = Past(project=project)
+    scene = _scene(project)
+    past = Past(scene=scene)
+    story: list[Event | Arranged] = [*history(now=now), *planned(now=now), *demanded(now=now)]
+    story += [*removing.removing(now=now), *under_way.under_way(now=now)]
     with passing_evidence(project=project):
-        for event in tqdm(history(now=now), desc="Three months", file=sys.stderr, mininterval=1):
+        for event in tqdm(sorted(story, key=attrgetter("at")), desc="Four months", file=sys.stderr, mininterval=1):
             past.happen(event)
     write_past_traffic(project=project, now=now)
-    # The build that runs from here on: what was simulated says nothing about it, so evidence starts afresh.
-    inventory.record_deploy(service=past.services[COMMENTS], side=Side.CANDIDATE, build=Candidate.build, now=now)
+    for arranged in _today(scene, now):
+        past.happen(arranged)
+    told.forget_old_news(now=now)
+    under_way.ask_for_cutover(scene, now)
+    keep(secret=told.set_hook(project=project, now=now), file=secrets / f"hook-{SLUG}")
+    keep(secret=told.share(project=project, now=now), file=secrets / f"share-{SLUG}")
     return project
 
 
-def _add_people(project: Project) -> None:
-    for name, role in PEOPLE.items():
-        user, is_new = get_user_model().objects.get_or_create(username=name)
-        if is_new:
-            user.set_unusable_password()
-            user.save()
-        Membership.objects.get_or_create(project=project, user=user, defaults={"role": role})
+def _today(scene: Scene, now: datetime) -> Iterator[Arranged]:
+    """What rests on the counters of the past, and what goes on."""
+    yield Arranged(at=now, act=removing.tear_down)
+    yield Arranged(at=now, act=removing.look)
+    yield Arranged(at=now, act=removing.scan_again)
+    yield Arranged(at=now, act=removing.look)
+    # The build that runs from here on: what was simulated says nothing about it, so evidence starts afresh.
+    yield Arranged(at=now, act=deploy_what_runs)
+    yield Arranged(at=now, act=waive)
+    yield Arranged(at=now, act=under_way.let_climb)
+    yield Arranged(at=now, act=under_way.leave_notes)
 
 
-@dataclass(slots=True)
-class Past:
-    """Takes events of the history through the doors that people use."""
+def deploy_what_runs(scene: Scene, now: datetime) -> None:
+    deploy(
+        service=scene.services[COMMENTS],
+        side=Side.CANDIDATE,
+        build=Candidate.build,
+        actor=simulated(ACTORS[COMMENTS][0]),
+        now=now,
+        reason=f"{MARK}the build that runs here",
+    )
 
-    project: Project
-    services: dict[str, Service]
-    teams: dict[str, Team]
-    dice: random.Random
 
-    def __init__(self, *, project: Project) -> None:
-        self.project, self.dice = project, random.Random(40)
-        named = [(COMMENTS, COMMENTS_TEAM), *((one.service, one.team) for one in UNDERTAKINGS)]
-        self.services = {name: inventory.save_service(project=project, name=name, **nowhere(name)) for name, _ in named}
-        self.teams = {name: Team.objects.create(project=project, name=team) for name, team in named}
+def _scene(project: Project) -> Scene:
+    named = [(COMMENTS, COMMENTS_TEAM), *((one.service, one.team) for one in UNDERTAKINGS)]
+    by_name = {team: inventory.create_team(project=project, name=team) for team in sorted({team for _, team in named})}
+    teams = {name: by_name[team] for name, team in named}
+    services = {name: inventory.save_service(project=project, name=name, **nowhere(name)) for name, _ in named}
+    accounts = {name: _member(project, name, role) for name, role in PEOPLE.items()}
+    name, service = OF_ONE_TEAM
+    accounts[name] = _member(project, name, Role.ENGINEER, team=teams[service])
+    return Scene(project=project, services=services, teams=teams, accounts=accounts)
 
-    def happen(self, event: Event) -> None:
-        match event:
-            case Imported():
-                self._import(event)
-            case Moved():
-                self._move(event)
-            case RolledBack():
-                self._roll_back(event)
-            case Deployed():
-                inventory.record_deploy(
-                    service=self.services[event.service], side=Side.CANDIDATE, build=event.build, now=event.at
-                )
 
-    def _import(self, event: Imported) -> None:
-        service = self.services[event.service]
-        spec = event.spec or running_spec()
-        import_units(project=self.project, service=service, specs=[spec], now=event.at)
-        service.units.filter(team=None).update(team=self.teams[event.service])
-
-    def _move(self, event: Moved) -> None:
-        units = self._units(event.keys)
-        if event.proven and event.stage in (Stage.CANARY, Stage.CUTOVER, Stage.REMOVAL):
-            show(units=units, harmed=False, now=event.at, dice=self.dice)
-        changes = [
-            rollout.Change(
-                unit_id=unit.pk,
-                version=unit.version,
-                stage=event.stage,
-                candidate=event.candidate,
-                mirror=event.mirror,
-            )
-            for unit in units
-        ]
-        rollout.flip(
-            project=self.project,
-            changes=changes,
-            actor=simulated(event.actor),
-            reason=event.reason,
-            now=event.at,
-            override=True,
-        )
-
-    def _roll_back(self, event: RolledBack) -> None:
-        units = self._units(event.keys)
-        show(units=units, harmed=True, now=event.at, dice=self.dice)
-        scope = Scope(unit_ids=tuple(unit.pk for unit in units))
-        rollout.rollback(
-            project=self.project, scope=scope, actor=simulated(event.actor), reason=event.reason, now=event.at
-        )
-
-    def _units(self, keys: tuple[str, ...]) -> list[Unit]:
-        """The endpoints of these keys and the fields of their answers, which move with them here."""
-        endpoints = Unit.objects.filter(project=self.project, key__in=keys)
-        return [*endpoints, *Unit.objects.filter(parent__in=endpoints)]
+def _member(project: Project, name: str, role: Role, *, team: Team | None = None) -> int:
+    user, is_new = get_user_model().objects.get_or_create(username=name)
+    if is_new:
+        user.set_unusable_password()
+        user.save()
+    Membership.objects.get_or_create(project=project, user=user, team=team, defaults={"role": role})
+    return int(user.pk)
 
 
 def nowhere(service: str) -> dict[str, str]:
@@ -189,24 +171,21 @@ def nowhere(service: str) -> dict[str, str]:
     return {f"{side}_url": f"http://{service}.{side}.invalid" for side in Side}
 
 
-def running_spec() -> Spec:
-    """The document of the service that runs."""
-    return read_spec(DOCUMENT.read_bytes(), filename=DOCUMENT.name)
-
-
-def simulated(name: str) -> Actor:
-    """Somebody who never was. They may override the gate, which is what writes need: nothing is compared of them."""
-    return Actor(name=name, via=Via.SIMULATION, rights=RIGHTS[Role.ADMIN])
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m demo.seed", description="Make the demo's project and history.")
     parser.add_argument("--legacy-url", required=True)
     parser.add_argument("--candidate-url", required=True)
+    parser.add_argument("--receiver-url", required=True, help="where the demo's messages go")
     parser.add_argument("--token-file", type=Path, required=True, help="where the gateway finds its token")
     options = parser.parse_args()
     now = datetime.now(UTC)
-    project = seed(legacy_url=options.legacy_url, candidate_url=options.candidate_url, now=now)
+    project = seed(
+        legacy_url=options.legacy_url,
+        candidate_url=options.candidate_url,
+        receiver_url=options.receiver_url,
+        secrets=options.token_file.parent,
+        now=now,
+    )
     gateway_token(project=project, file=options.token_file, now=now)
 
 

@@ -1,6 +1,7 @@
 """`python -m demo.services legacy|candidate --port N --database FILE`: one build of the comments service."""
 
 import argparse
+import time
 from pathlib import Path
 from typing import Final
 
@@ -19,10 +20,13 @@ def main() -> None:
     parser.add_argument("build", choices=BUILDS)
     parser.add_argument("--port", type=int, required=True)
     parser.add_argument("--database", type=Path, required=True, help="SQLite file, made where there is none")
+    parser.add_argument("--fault-after", type=float, metavar="SECONDS", help="when the candidate's cache is full")
     options = parser.parse_args()
-    store = Store(options.database)
+    service = BUILDS[options.build](Store(options.database))
+    if isinstance(service, Candidate) and options.fault_after is not None:
+        service.cache_full_at = time.monotonic() + options.fault_after
     uvicorn.run(
-        application(BUILDS[options.build](store)),
+        application(service),
         host="127.0.0.1",
         port=options.port,
         loop="uvloop",

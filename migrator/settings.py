@@ -58,6 +58,7 @@ MIDDLEWARE = [
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "csp.middleware.CSPMiddleware",
     "django.contrib.sessions.middleware.SessionMiddleware",
+    "django.middleware.locale.LocaleMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
     "django.contrib.auth.middleware.AuthenticationMiddleware",
@@ -88,6 +89,9 @@ ROOT_URLCONF = "migrator.urls"
 WSGI_APPLICATION = "migrator.wsgi.application"
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 LANGUAGE_CODE = "en"
+# A language is offered once its texts are in locale/: a page must not mix two. See docs/translation.md.
+LANGUAGES = [("en", "English")]
+LOCALE_PATHS = [BASE_DIR / "locale"]
 TIME_ZONE = "UTC"
 USE_TZ = True
 
@@ -175,6 +179,9 @@ SPECTACULAR_SETTINGS = {
         "SettledAsEnum": ["noise", "race", "accepted", "bug", "archived"],
         "RuleKindEnum": ["ignore", "tolerance", "unordered", "normalise", "map", "accept"],
         "UnitKindEnum": ["endpoint", "field"],
+        "LinkKindEnum": "migrator.ledger.models.Kind",
+        "LayerKindEnum": ["project", "service", "team", "operation", "risk", "unit"],
+        "LayerTargetEnum": ["service", "team", "operation", "risk", "unit"],
         "ChannelKindEnum": "migrator.telling.models.ChannelKind",
         "SeverityEnum": "migrator.telling.models.Severity",
         "EventEnum": "migrator.telling.models.Event",

@@ -78,7 +78,12 @@ def running_product() -> Iterator[LiveProduct]:
         port=free_port(),
         runtime=home,
         logs=home,
-        env={"DATABASE_URL": _new_database(), "REDIS_URL": valkey.url, "SECRET_KEY": secrets.token_hex(32)},
+        env={
+            "DATABASE_URL": _new_database(),
+            "REDIS_URL": valkey.url,
+            "SECRET_KEY": secrets.token_hex(32),
+            "OVERRIDES_DIR": str(home / "overrides"),
+        },
     )
     product = LiveProduct(instance, {child.name: child for child in children(instance)})
     try:

@@ -5,7 +5,10 @@ process that was called; the workers that pytest-xdist starts from it inherit th
 when that process ends, however it ends. DATABASE_URL and REDIS_URL replace them.
 """
 
+import atexit
 import os
+import shutil
+import tempfile
 
 from tests.servers import start_test_servers
 
@@ -17,6 +20,10 @@ os.environ.setdefault("SECRET_KEY", "only-for-tests-0123456789-0123456789-012345
 # Each worker has a Redis database of its own: number 0 belongs to a run without workers.
 WORKER = int(os.environ.get("PYTEST_XDIST_WORKER", "gw-1").removeprefix("gw")) + 1
 os.environ["REDIS_URL"] = f"{os.environ['REDIS_URL'].partition('?')[0]}?db={WORKER}"
+# Whatever a test leaves for data planes, or a front remembers, lies outside the checkout.
+OVERRIDES = tempfile.mkdtemp(prefix="mt-overrides-")
+os.environ["OVERRIDES_DIR"] = OVERRIDES
+atexit.register(shutil.rmtree, OVERRIDES, ignore_errors=True)
 
 from migrator.settings import *  # noqa: E402, F403 - only now is the environment ready
 

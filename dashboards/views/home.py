@@ -1,16 +1,23 @@
-"""All projects: which of them needs the reader."""
+"""All projects: of each what the reader's role asks for first, the projects that need somebody first."""
 
 from dataclasses import dataclass
+from typing import Any
 
+from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from dashboards import words
+from dashboards import plan_words, words
 from dashboards.attention import Attention, attention, counted, sentence
-from dashboards.seats import Seat, seats_of
+from dashboards.home_blocks import Block, blocks
+from dashboards.seats import Seat, project_page, seats_of
 from migrator.core.stages import Stage
 from migrator.inventory.queries import stage_counts
+from migrator.planning.queries import prospect
+
+KEPT_S = 300
+"""For so long a forecast that was counted for the home page is not counted anew."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -21,6 +28,7 @@ class Card:
     found: Attention
     sentence: str
     counts: dict[Stage, int]
+    blocks: list[Block]
 
     @property
     def scope(self) -> int:
@@ -33,15 +41,32 @@ class Card:
 
 
 def page(request: HttpRequest) -> HttpResponse:
-    now = timezone.now()
-    cards = []
-    for seat in seats_of(request=request):
-        found = attention(project=seat.project, now=now)
-        counts = stage_counts(project=seat.project)
-        cards.append(Card(seat=seat, found=found, sentence=sentence(found), counts=counts))
-    cards.sort(key=lambda card: (*(-n for n in card.weights), card.seat.project.slug))
+    cards = sorted(map(_card, seats_of(request=request)), key=_rank)
     wrong = sum(len(card.found.wrong) for card in cards)
-    return render(request, "dashboards/home.html", {"cards": cards, "sentence": told(cards), "wrong": wrong})
+    context: dict[str, Any] = {
+        "cards": cards,
+        "sentence": told(cards),
+        "wrong": wrong,
+        "origin": f"{request.scheme}://{request.get_host()}",
+    }
+    return render(request, "dashboards/home.html", context)
+
+
+def _card(seat: Seat) -> Card:
+    now = timezone.now()
+    found = attention(project=seat.project, now=now)
+    counts = stage_counts(project=seat.project)
+    return Card(
+        seat=seat,
+        found=found,
+        sentence=sentence(found) if sum(counts.values()) else "Nothing is tracked yet.",
+        counts=counts,
+        blocks=blocks(seat=seat, found=found, now=now) if sum(counts.values()) else [],
+    )
+
+
+def _rank(card: Card) -> tuple[Any, ...]:
+    return (*(-weight for weight in card.weights), card.seat.project.slug)
 
 
 def told(cards: list[Card]) -> str:
@@ -56,3 +81,16 @@ def told(cards: list[Card]) -> str:
     least = "At least " if any(card.found.partial for card in cards) else ""
     places = words.count(sum(1 for card in cards if card.found.needing), "project")
     return f"{least}{counted(needing)} {'needs' if len(needing) == 1 else 'need'} you in {places}."
+
+
+@project_page
+def course(request: HttpRequest, seat: Seat) -> HttpResponse:
+    """When the project ends, in a sentence: what the home page asks for where no forecast of today is kept."""
+    key = f"course:{seat.project.pk}"
+    verdict: str | None = cache.get(key)
+    if verdict is None:
+        verdict = plan_words.verdict(
+            prospect(project=seat.project, now=timezone.now()), legacy=seat.project.legacy_name
+        )
+        cache.set(key, verdict, KEPT_S)
+    return HttpResponse(verdict, content_type="text/plain; charset=utf-8")

@@ -1,38 +1,60 @@
 """The inventory: endpoints, and under them their fields. Search and filters are the page's address."""
 
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from itertools import islice
+from typing import Any, Final
 
 from django.contrib import messages
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
 from dashboards import words
+from dashboards.exports import exported
 from dashboards.parameters import text
+from dashboards.query_bar import KNOWN, TRAITS
 from dashboards.seats import Seat, forbidden, holders, project_page
+from dashboards.unit_search import Question, question, units_asked
 from migrator.access.rights import Right
 from migrator.core.stages import Stage
-from migrator.inventory.models import Kind, ObservedEndpoint
+from migrator.core.stats import upper_bound
+from migrator.inventory.models import Kind, ObservedEndpoint, Unit
 from migrator.inventory.queries import (
     Page,
     UnitRow,
-    Wanted,
     choices,
     fields_of,
     matching_units,
     offers,
     stage_counts,
     top_units,
+    unit_row,
 )
-from migrator.inventory.services import Invalid, dismiss_observed, track_observed
+from migrator.inventory.services import Invalid, dismiss_observed
+from migrator.ledger.scoping import track_observed
 from migrator.observations.queries import NOTHING_SEEN, StandingFigures, standings
 from migrator.planning.queries import MOVED
+from migrator.planning.saved_views import views_of
 
-PAGE = 50
-MOST_OPEN = 20
-FILTERS = ("search", "stage", "service", "team", "kind")
+PAGE: Final = 50
+MOST_OPEN: Final = 20
+ALPHA: Final = 0.05
+"""How sure the bound beside a rate is: 95 %, at every look."""
+AT_ONCE: Final = 2_000
+"""Rows that an export reads together."""
+COLUMNS: Final = (
+    "key", "kind", "operation", "service", "team", "risk", "stage", "candidate_percent", "mirror_percent", "pairs",
+    "bad", "mismatch_rate", "at_most", "last_seen_at",
+)  # fmt: skip
+KEYS: Final = (
+    ("x", "Choose the row"),
+    ("Shift x", "Choose all rows from the last one chosen"),
+    ("Enter", "Open the row"),
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,32 +68,94 @@ class Line:
     toggled: tuple[int, ...] = ()
     """Which endpoints are open after this row's twist is pressed."""
 
+    @property
+    def at_most(self) -> float | None:
+        """What the true rate does not exceed; None without pairs."""
+        return bound(self.figures)
+
+
+def bound(figures: StandingFigures) -> float | None:
+    return upper_bound(bad=figures.bad, pairs=figures.pairs, alpha=ALPHA)
+
 
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
-    wanted = Wanted(**{name: text(request.GET, name) for name in FILTERS})
+    asked = question(parameters=request.GET, seat=seat, now=timezone.now())
     after = text(request.GET, "after")
     opened = tuple(int(told) for told in request.GET.getlist("open")[:MOST_OPEN] if told.isdecimal())
     counts = stage_counts(project=seat.project)
-    found = (
-        top_units(project=seat.project, after=after, limit=PAGE)
-        if wanted.is_empty
-        else matching_units(project=seat.project, wanted=wanted, after=after, limit=PAGE)
-    )
+    found = _found(seat, asked, after)
     context = {
         "here": "inventory",
         "sentence": sentence(counts),
-        "lines": lines(found, opened, is_tree=wanted.is_empty),
+        "lines": lines(found, opened, is_tree=asked.is_empty),
         "next_page": found.after,
         "after": after,
-        "wanted": wanted,
+        "asked": asked.asked,
+        "values": asked.asked.values,
+        "problems": asked.problems,
         "counts": counts,
         "scope": sum(counts.values()),
         "kinds": Kind.values,
-        "offers": offers(project=seat.project) if wanted.is_empty and not after else [],
+        "known": KNOWN,
+        "traits": TRAITS,
+        "more_keys": KEYS,
+        "targets": (Stage.SHADOW, Stage.SIDE_BY_SIDE, Stage.CANARY, Stage.BACKLOG),
+        "views": list(views_of(project=seat.project, user_id=seat.actor.user_id or 0, page="inventory")),
+        "me": seat.actor.user_id,
+        "may_manage": seat.actor.may(Right.MANAGE),
+        "may_choose": seat.may_flip or bool(seat.actor.team_rights),
+        "offers": offers(project=seat.project) if asked.is_empty and not after else [],
         **choices(project=seat.project),
     }
     return render(request, "dashboards/inventory.html", context)
+
+
+def _found(seat: Seat, asked: Question, after: str) -> Page:
+    if asked.is_empty:
+        return top_units(project=seat.project, after=after, limit=PAGE)
+    return matching_units(project=seat.project, wanted=asked.wanted, after=after, limit=PAGE, condition=asked.condition)
+
+
+@project_page
+def export(request: HttpRequest, seat: Seat, form: str) -> HttpResponseBase:
+    """Every unit that the filters find, with fields, however many."""
+    units = units_asked(asked=question(parameters=request.GET, seat=seat, now=timezone.now()), seat=seat)
+    rows = _records(units.iterator(chunk_size=AT_ONCE))
+    return exported(
+        name=f"{seat.project.slug}-inventory",
+        form=form,
+        columns=COLUMNS,
+        cells=([row[column] for column in COLUMNS] for row in rows),
+        objects=rows,
+    )
+
+
+def _records(units: Iterator[Unit]) -> Iterator[Mapping[str, Any]]:
+    """Plain rows; figures are read for many units at once."""
+    while batch := list(islice(units, AT_ONCE)):
+        figures = standings(unit_ids=[unit.pk for unit in batch])
+        for unit in batch:
+            yield _record(unit_row(unit), figures.get(unit.pk, NOTHING_SEEN))
+
+
+def _record(row: UnitRow, figures: StandingFigures) -> Mapping[str, Any]:
+    return {
+        "key": row.key,
+        "kind": row.kind,
+        "operation": str(row.operation),
+        "service": row.service,
+        "team": row.team,
+        "risk": row.risk,
+        "stage": str(row.position.stage),
+        "candidate_percent": row.position.candidate / 100,
+        "mirror_percent": row.position.mirror / 100,
+        "pairs": figures.pairs,
+        "bad": figures.bad,
+        "mismatch_rate": figures.mismatch_rate,
+        "at_most": bound(figures),
+        "last_seen_at": figures.last_seen_at,
+    }
 
 
 def lines(found: Page, opened: tuple[int, ...], *, is_tree: bool) -> list[Line]:
@@ -120,7 +204,7 @@ def decide(request: HttpRequest, seat: Seat, observed_id: int) -> HttpResponse:
         messages.error(request, f"Not tracked: {seat.project.name} has no service yet. Add one first.")
         return back
     try:
-        unit = track_observed(observed=observed, service=service, now=timezone.now())
+        unit = track_observed(observed=observed, service=service, actor=seat.actor, now=timezone.now())
     except Invalid as invalid:
         messages.error(request, f"Not tracked: {invalid.message}")
         return back

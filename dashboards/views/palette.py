@@ -1,4 +1,9 @@
-"""Ctrl-K: any unit and any page by a few letters. Answers with a list, not a page."""
+"""Ctrl-K: any unit, page or act by a few letters. Answers with a list, not a page."""
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import islice
+from typing import Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
@@ -6,27 +11,92 @@ from django.urls import reverse
 
 from dashboards.context import PAGES
 from dashboards.parameters import text
-from dashboards.seats import seats_of
-from migrator.inventory.queries import Wanted, matching_units
+from dashboards.seats import Seat, seats_of
+from migrator.core.stages import Stage
+from migrator.inventory.queries import UnitRow, Wanted, matching_units
 
-SHOWN = 8
+SHOWN: Final = 8
+PROJECTS: Final = 5
+"""Projects that are searched where none is named."""
+GO_UP: Final = (Stage.SIDE_BY_SIDE, Stage.CANARY)
+"""Stages from which a ramp leads on."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Goal:
+    """One line: where it leads, and what kind of place that is."""
+
+    name: str
+    href: str
+    kind: str
 
 
 def entries(request: HttpRequest) -> HttpResponse:
-    """Pages and units of the reader's project, or of all their projects where none is named."""
+    """Units, acts, pages and projects; of the project that is named, or of all of the reader's."""
     search, slug = text(request.GET, "search"), text(request.GET, "project")
-    seats = [seat for seat in seats_of(request=request) if slug in ("", seat.project.slug)]
-    pages = [
-        {"name": f"{name} of {seat.project.name}", "href": reverse(address, args=[seat.project.slug])}
-        for seat in seats[:5]
-        for name, address, _ in PAGES
-        if search.lower() in f"{name} {seat.project.name}".lower()
-    ]
-    units = [
-        {"key": row.key, "stage": row.position.stage.value, "href": reverse("unit", args=[seat.project.slug, row.id])}
-        for seat in seats[:5]
-        if search
-        for row in matching_units(project=seat.project, wanted=Wanted(search=search), limit=SHOWN).units
-    ]
-    context = {"found_units": units[:SHOWN], "found_pages": pages[:SHOWN], "search": search}
+    seats = seats_of(request=request)
+    here = [seat for seat in seats if slug in ("", seat.project.slug)][:PROJECTS]
+    several = len(here) > 1
+    rows = [(seat, row) for seat in here if search for row in _units(seat, search)][:SHOWN]
+    acts = _fitting(search, (goal for seat, row in rows for goal in _acts_of(seat, row)), always=True)
+    common = _fitting(search, (goal for seat in here for goal in _acts(seat, several)))
+    pages = _fitting(search, (goal for seat in here for goal in _pages(seat, several)))
+    projects = _fitting(search, (_project(seat) for seat in seats if seat.project.slug != slug))
+    context = {
+        "found_units": [_unit(seat, row) for seat, row in rows],
+        "found_goals": [*acts[:4], *common[:SHOWN], *pages[:SHOWN], *projects[:SHOWN]],
+        "search": search,
+    }
     return render(request, "dashboards/_palette_entries.html", context)
+
+
+def _fitting(search: str, goals: Iterable[Goal], *, always: bool = False) -> Sequence[Goal]:
+    """Those in which every word occurs, in any order and case."""
+    wanted = search.lower().split()
+    fitting = (goal for goal in goals if always or all(word in goal.name.lower() for word in wanted))
+    return list(islice(fitting, 2 * SHOWN))
+
+
+def _units(seat: Seat, search: str) -> Sequence[UnitRow]:
+    """What is looked for may begin with the verb of an act: `roll back /users`."""
+    plain = search.lower()
+    for verb in ("roll back ", "start a ramp for "):
+        if plain.startswith(verb):
+            search = search[len(verb) :]
+    return matching_units(project=seat.project, wanted=Wanted(search=search.strip()), limit=SHOWN).units
+
+
+def _unit(seat: Seat, row: UnitRow) -> dict[str, str]:
+    href = reverse("unit", args=[seat.project.slug, row.id])
+    return {"key": row.key, "stage": row.position.stage.value, "href": href}
+
+
+def _acts_of(seat: Seat, row: UnitRow) -> Iterator[Goal]:
+    """Each leads to the page that says the consequences: nothing is done from here."""
+    slug = seat.project.slug
+    if row.position.candidate and seat.may_roll_back and row.position.stage is not Stage.REMOVED:
+        yield Goal(name=f"Roll back {row.key}", href=reverse("rollback-unit", args=[slug, row.id]), kind="act")
+    if seat.may_flip and row.position.stage in GO_UP:
+        href = f"{reverse('ramp-new', args=[slug])}?unit={row.id}"
+        yield Goal(name=f"Start a ramp for {row.key}", href=href, kind="act")
+
+
+def _acts(seat: Seat, several: bool) -> Iterator[Goal]:
+    slug, of = seat.project.slug, f" of {seat.project.name}" if several else ""
+    if seat.may_flip:
+        yield Goal(name=f"Start a ramp…{of}", href=reverse("ramp-new", args=[slug]), kind="act")
+    if seat.may_roll_back:
+        yield Goal(name=f"Freeze {seat.project.name}…", href=reverse("freezes", args=[slug]), kind="act")
+        yield Goal(name=f"Roll back everything{of}…", href=reverse("rollback-project", args=[slug]), kind="act")
+    if seat.may_edit:
+        yield Goal(name=f"Import a specification{of}…", href=reverse("welcome", args=[slug]), kind="act")
+
+
+def _pages(seat: Seat, several: bool) -> Iterator[Goal]:
+    of = f" of {seat.project.name}" if several else ""
+    for place in PAGES:
+        yield Goal(name=f"{place.name}{of}", href=reverse(place.address, args=[seat.project.slug]), kind="page")
+
+
+def _project(seat: Seat) -> Goal:
+    return Goal(name=seat.project.name, href=reverse("project", args=[seat.project.slug]), kind="project")

@@ -9,6 +9,7 @@ from django.utils import timezone
 from dashboards.attention import Attention, Case, attention, sentence
 from dashboards.changes import acts
 from dashboards.seats import Seat, project_page
+from dashboards.views import welcome
 from migrator.core.stages import Stage
 from migrator.inventory.queries import offers, stage_counts
 from migrator.planning.queries import MOVED
@@ -35,15 +36,17 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     found = attention(project=seat.project, now=now)
     counts = stage_counts(project=seat.project)
     scope, moved = sum(counts.values()), sum(counts[stage] for stage in MOVED)
+    if not scope:
+        return welcome.shown(request, seat)
     context = {
         "here": "project",
-        "sentence": sentence(found) if scope else "Nothing is tracked yet.",
+        "sentence": sentence(found),
         "found": found,
         "sections": sections(found),
         "counts": counts,
         "scope": scope,
         "moved": moved,
-        "moved_share": moved / scope if scope else None,
+        "moved_share": moved / scope,
         "in_motion": scope - moved - counts[Stage.BACKLOG],
         "deadline": seat.project.deadline,
         "days_left": (seat.project.deadline - timezone.localdate(now)).days if seat.project.deadline else None,

@@ -17,6 +17,7 @@ from django.views.decorators.http import require_POST
 from dashboards import words
 from dashboards.parameters import key, text
 from dashboards.seats import Seat, forbidden, holders, project_page
+from dashboards.unit_search import chosen
 from migrator.access.rights import Forbidden
 from migrator.core.ramp import Plan, PlanRefused
 from migrator.core.ramp_text import as_text, read_plan
@@ -82,7 +83,12 @@ class Form:
 
     @property
     def names_units(self) -> bool:
-        return self.unit is not None or not self.wanted.is_empty
+        return self.unit is not None or bool(self.ticked) or not self.wanted.is_empty
+
+    @property
+    def ticked(self) -> list[int]:
+        """Units that were ticked in the inventory."""
+        return chosen(self.typed["units"].split(","), most=ramps.MOST)
 
 
 @project_page
@@ -118,7 +124,7 @@ def new(request: HttpRequest, seat: Seat) -> HttpResponse:
 
 def read_form(data: QueryDict, seat: Seat) -> Form:
     """What was typed, with the usual where nothing was."""
-    typed = {name: text(data, name) for name in (*WHICH, *PLAN, "unit", "reason", "together")}
+    typed = {name: text(data, name) for name in (*WHICH, *PLAN, "unit", "units", "reason", "together")}
     if not any(typed[name] for name in PLAN):
         typed |= as_text(Plan())
     errors: dict[str, str] = {}
@@ -130,7 +136,7 @@ def read_form(data: QueryDict, seat: Seat) -> Form:
     number = key(data, "unit")
     unit = Unit.objects.filter(project=seat.project, pk=number).first() if number else None
     wanted = Wanted(**{name: typed[name] for name in WHICH})
-    if unit is None and wanted.is_empty:
+    if unit is None and not typed["units"] and wanted.is_empty:
         errors["search"] = "Say which units: by service, stage, team or part of their key."
     return Form(typed=typed, wanted=wanted, unit=unit, plan=plan, errors=errors)
 
@@ -139,6 +145,10 @@ def units_of(form: Form, seat: Seat) -> list[int]:
     """Ids of the units that were chosen, in the order of their keys."""
     if form.unit is not None:
         return [form.unit.pk]
+    if form.ticked:
+        return list(
+            Unit.objects.filter(project=seat.project, pk__in=form.ticked).order_by("key").values_list("pk", flat=True)
+        )
     found = Unit.objects.tracked().filter(project=seat.project).filter(form.wanted.as_query())
     return list(found.order_by("key").values_list("pk", flat=True)[: ramps.MOST])
 

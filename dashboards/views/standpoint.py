@@ -10,7 +10,7 @@ from dashboards.seats import Seat
 from migrator.core.gate import Evidence, Verdict
 from migrator.core.policy import Policy
 from migrator.core.stages import Operation, Stage
-from migrator.gates.queries import judgements
+from migrator.gates.queries import Judgement, judgements
 from migrator.inventory.models import Unit
 
 
@@ -19,11 +19,21 @@ class Subject:
     """A unit with the judgement of this moment."""
 
     unit: Unit
-    evidence: Evidence
-    policy: Policy
-    verdict: Verdict
+    judgement: Judgement
     bound: float | None
     requests_per_minute: float | None
+
+    @property
+    def evidence(self) -> Evidence:
+        return self.judgement.evidence
+
+    @property
+    def policy(self) -> Policy:
+        return self.judgement.policy
+
+    @property
+    def verdict(self) -> Verdict:
+        return self.judgement.verdict
 
     @property
     def is_compared(self) -> bool:
@@ -43,7 +53,6 @@ class Subject:
             operation=Operation(self.unit.operation),
             sister=self.unit.sister,
             position=self.unit.position,
-            verdict=self.verdict,
             bound=self.bound,
             requests_per_minute=self.requests_per_minute,
             counted="callers" if self.evidence.subjects else "answers",
@@ -62,9 +71,7 @@ def subject_of(*, seat: Seat, unit_id: int, now: datetime) -> Subject:
     judged = judgements(units=[unit], now=now)[unit.pk]
     return Subject(
         unit=unit,
-        evidence=judged.evidence,
-        policy=judged.policy,
-        verdict=judged.verdict,
+        judgement=judged,
         bound=judged.evidence.upper_bound(alpha=judged.policy.alpha),
         requests_per_minute=_pace(judged.evidence, now),
     )

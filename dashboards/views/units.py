@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from dashboards import words
 from dashboards.changes import acts
+from dashboards.observed import Answered, answered_since
 from dashboards.parameters import key
 from dashboards.proposals import (
     PRESETS,
@@ -22,8 +23,10 @@ from dashboards.proposals import (
     read_wish,
     stages_in_reach,
 )
+from dashboards.ramp_panel import panel
 from dashboards.seats import Seat, project_page
 from dashboards.unit_charts import SPANS, USUAL_SPAN, frame, latency_chart, mismatch_chart
+from dashboards.views.door import door_of, holds, open_here
 from dashboards.views.standpoint import Subject, subject_of
 from migrator.core.gate import Word
 from migrator.core.stages import ALL, RUNGS, Direction, Scrutiny, Stage
@@ -31,6 +34,7 @@ from migrator.inventory.queries import fields_of
 from migrator.observations.noise import proofs_of
 from migrator.observations.queries import NOTHING_SEEN, groups, standings
 from migrator.rollout.queries import Convergence, Entry, convergence, ledger
+from migrator.rollout.remarks import comments_of
 
 HISTORY = 20
 FIELDS_SHOWN = 100
@@ -42,11 +46,13 @@ SAMPLES = 3
 def page(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     now = timezone.now()
     subject = subject_of(seat=seat, unit_id=unit_id, now=now)
+    seat = seat.at(subject.unit)
     wish = read_wish(request.GET.dict())
     proposal = propose(at=subject.standpoint, wish=wish)
     entries = ledger(project=seat.project, unit_id=unit_id, limit=HISTORY)
     context = {
         "here": "inventory",
+        "seat": seat,
         "unit": subject.unit,
         "subject": subject,
         "evidence": subject.evidence,
@@ -59,6 +65,7 @@ def page(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
         "conflict": conflict(key(request.GET, "seen"), proposal, entries, now),
         "reason": request.GET.get("reason", ""),
         **controls(subject, wish, proposal),
+        **people(request, seat, subject, proposal, now),
         **charts(request, seat, subject, entries, now),
         "groups": groups(unit=subject.unit, limit=GROUPS, samples=SAMPLES) if subject.is_compared else [],
         "looked_into": words.looked_into(proofs_of(unit=subject.unit)) if subject.is_compared else "",
@@ -149,6 +156,24 @@ def controls(subject: Subject, wish: Wish, proposal: Proposal) -> dict[str, Any]
     }
 
 
+# ---------------------------------------------------------------------------------- and people
+
+
+def people(request: HttpRequest, seat: Seat, subject: Subject, proposal: Proposal, now: datetime) -> dict[str, Any]:
+    """What stands in the way, who could open, who waits for whom, and what was said."""
+    door = door_of(seat=seat, subject=subject, proposal=proposal, user=request.user, now=now)
+    return {
+        "door": door,
+        "glass_opened": "break_glass" in request.GET,
+        "holds": () if door.obstacles else holds(seat=seat, subject=subject, now=now),
+        "waiting": open_here(seat=seat, subject=subject),
+        "may_approve": seat.may_approve,
+        "reopened": subject.unit.reopenings.standing().first(),
+        "comments": comments_of(unit=subject.unit),
+        "ramp_panel": panel(unit=subject.unit, seat=seat, now=now),
+    }
+
+
 # ---------------------------------------------------------------------------- the last change
 
 
@@ -158,6 +183,8 @@ class Change:
 
     entry: Entry
     convergence: Convergence
+    answered: Answered | None
+    """Who answered since, as counted; None while nothing of it is known."""
     is_mine: bool
     can_undo: bool
 
@@ -176,8 +203,9 @@ def last_change(seat: Seat, subject: Subject, entries: list[Entry], now: datetim
     return Change(
         entry=entry,
         convergence=convergence(project=seat.project, now=now, version=entry.version),
+        answered=answered_since(unit=subject.unit, at=entry.at, now=now) if entry.moves else None,
         is_mine=entry.user_id is not None and entry.user_id == seat.actor.user_id,
-        can_undo=seat.may_flip and undo.possible and not undo.gate and entry.direction is not Direction.BACK,
+        can_undo=seat.may_flip and undo.possible and entry.direction is not Direction.BACK,
     )
 
 

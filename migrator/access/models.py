@@ -146,3 +146,26 @@ class Approval(models.Model):
 
     def __str__(self) -> str:
         return self.headline
+
+
+class Answered(models.Model):
+    """What a call under an `Idempotency-Key` was answered: sent again, it is answered the same and does nothing."""
+
+    project = models.ForeignKey(Project, on_delete=models.CASCADE, related_name="+")
+    caller = models.CharField(max_length=200)
+    key = models.CharField(max_length=200)
+    digest = models.CharField(max_length=64, help_text="SHA-256 of method, address and body.")
+    status = models.PositiveSmallIntegerField()
+    answer = models.JSONField()
+    at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["-id"]
+        constraints: ClassVar = [
+            models.UniqueConstraint(fields=["project", "caller", "key"], name="one_answer_per_key"),
+        ]
+        # Read by the clean-up: what was answered long ago.
+        indexes: ClassVar = [models.Index(fields=["project", "at"], name="answered_long_ago")]
+
+    def __str__(self) -> str:
+        return f"{self.caller}: {self.key}"

@@ -5,8 +5,11 @@ Going down never needs more than on-call's right; going up needs more.
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from enum import StrEnum
 from typing import Any
+
+from django.db.models import Q
 
 from migrator.access.models import Membership, Role, Scope, Token
 from migrator.inventory.models import Project, Unit
@@ -38,6 +41,10 @@ RIGHTS: dict[str, frozenset[Right]] = {
     Role.ADMIN: _ADMIN,
 }
 ROLE_OF_SCOPE: dict[str, Role] = {Scope.READ: Role.VIEWER, Scope.OPERATE: Role.ENGINEER, Scope.ADMIN: Role.ADMIN}
+
+
+PROGRAM = "token "
+"""What the name of an actor that is a program begins with."""
 
 
 class Via(StrEnum):
@@ -130,7 +137,18 @@ def program(*, token: Token, project: Project, via: Via = Via.API) -> Actor:
     """A token as an actor. A token of another project gets no right here."""
     role = ROLE_OF_SCOPE.get(token.scope)
     at_home = token.project_id is None or token.project_id == project.pk
-    return Actor(name=f"token {token.name}", via=via, rights=RIGHTS[role] if role and at_home else frozenset())
+    return Actor(name=f"{PROGRAM}{token.name}", via=via, rights=RIGHTS[role] if role and at_home else frozenset())
+
+
+def program_named(*, name: str, project: Project, via: Via, now: datetime) -> Actor:
+    """The program that asked for something earlier, with the rights of now: none where its token is gone."""
+    at_home = Q(project=project) | Q(project__isnull=True)
+    in_force = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
+    called = name.removeprefix(PROGRAM)
+    tokens = Token.objects.filter(at_home, in_force, name=called, revoked_at__isnull=True)
+    known = [program(token=token, project=project, via=via) for token in tokens]
+    nobody = Actor(name=name, via=via, rights=frozenset())
+    return max(known, key=lambda actor: len(actor.rights), default=nobody)
 
 
 def console(*, name: str) -> Actor:

@@ -86,10 +86,10 @@ def verify(*, user: Any, code: str, now: datetime, confirmed: bool = True) -> No
 
 def _step_of(factor: SecondFactor, code: str, now: datetime) -> int | None:
     """The step that a code belongs to: not one that was used, nor one before it."""
-    told = code.replace(" ", "")
+    told = code.replace(" ", "").encode("utf-8", "replace")
     current = int(now.timestamp()) // STEP_S
     for step in range(current - DRIFT, current + DRIFT + 1):
-        if step > factor.last_step and hmac.compare_digest(code_at(secret=factor.secret, step=step), told):
+        if step > factor.last_step and hmac.compare_digest(code_at(secret=factor.secret, step=step).encode(), told):
             return step
     return None
 

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Any
+from typing import Any, ClassVar
 
 from django.db.models import Q
 from django.utils import timezone
@@ -35,6 +35,8 @@ class Program:
 class TokenAuthentication(BaseAuthentication):
     """`Authorization: Bearer mig_…`. A token that is wrong is refused, also where a session would do."""
 
+    closed_to: ClassVar[frozenset[str]] = frozenset({Scope.INGEST})
+
     def authenticate(self, request: Request) -> tuple[Program, Token] | None:
         parts = get_authorization_header(request).split()
         if not parts or parts[0].lower() != SCHEME.lower().encode():
@@ -44,13 +46,19 @@ class TokenAuthentication(BaseAuthentication):
         token = find_token(secret=parts[1].decode("latin-1"), now=timezone.now())
         if token is None:
             raise AuthenticationFailed("This token is unknown, expired or revoked. Make one with `create_token`.")
-        if token.scope == Scope.INGEST:
-            raise PermissionDenied("A token of scope ingest opens /dataplane/ and /ofrep/ only, not the REST API.")
+        if token.scope in self.closed_to:
+            raise PermissionDenied("A token of scope ingest opens /dataplane/, /ofrep/ and scans, not the REST API.")
         note_use(token)
         return Program(token), token
 
     def authenticate_header(self, request: Request) -> str:
         return f'{SCHEME} realm="migrator"'
+
+
+class ReportingAuthentication(TokenAuthentication):
+    """For what programs report of themselves: tokens of the scope ingest are welcome."""
+
+    closed_to = frozenset()
 
 
 def note_use(token: Token) -> None:

@@ -74,3 +74,8 @@ class UnitView(ProjectView):
     @cached_property
     def project(self) -> Project:
         return self.unit.project
+
+    @cached_property
+    def actor(self) -> Actor:
+        """The caller before this unit: a role in its team holds here."""
+        return acting(self.request, self.project).at(self.unit)

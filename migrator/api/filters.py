@@ -6,17 +6,21 @@ from typing import Any
 import django_filters
 from django import forms
 from django.core.exceptions import ValidationError
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
+from django.utils import timezone
 from django_filters.rest_framework import FilterSet
 
+from migrator.access.models import Approval, ApprovalState
 from migrator.api.times import EARLIEST, LATEST
+from migrator.core.policy import FourEyes
 from migrator.core.stages import Operation, Stage
 from migrator.core.wire import RuleKind
 from migrator.inventory.models import Kind, Unit
 from migrator.ledger.models import Entry as Link
 from migrator.ledger.models import Kind as LinkKind
 from migrator.observations.models import Rule
-from migrator.rollout.models import Flip
+from migrator.rollout.models import Flip, Freeze, Ramp, RampState
+from migrator.telling.models import Event, Message, Severity
 
 
 def one_of(values: Any, **options: Any) -> django_filters.ChoiceFilter:
@@ -116,3 +120,67 @@ class LinkFilter(FilterSet):  # type: ignore[misc]
     class Meta:
         model = Link
         fields: tuple[str, ...] = ()
+
+
+class MessageFilter(FilterSet):  # type: ignore[misc]
+    """What was told, by what it is about."""
+
+    unit = IdFilter(field_name="unit_id", label="Id of a unit.")
+    event = one_of(Event.values)
+    severity = one_of(Severity.values)
+    key = django_filters.CharFilter(label="The matter.")
+
+    class Meta:
+        model = Message
+        fields: tuple[str, ...] = ()
+
+
+class RampFilter(FilterSet):  # type: ignore[misc]
+    """Ramps: those that have not ended, unless asked otherwise."""
+
+    state = one_of(
+        [*RampState.values, "open", "all"], method="filter_state", label="`open` is usual; `all` is every one."
+    )
+    search = django_filters.CharFilter(field_name="unit__key", lookup_expr="icontains", label="Part of the unit's key.")
+    unit = IdFilter(field_name="unit_id", label="A unit's id.")
+
+    class Meta:
+        model = Ramp
+        fields: tuple[str, ...] = ()
+
+    def filter_queryset(self, queryset: QuerySet[Ramp]) -> QuerySet[Ramp]:
+        found: QuerySet[Ramp] = super().filter_queryset(queryset)
+        return found if self.form.cleaned_data.get("state") else found.filter(ended_at__isnull=True)
+
+    def filter_state(self, queryset: QuerySet[Ramp], name: str, value: str) -> QuerySet[Ramp]:
+        if value == "all":
+            return queryset
+        return queryset.filter(ended_at__isnull=True) if value == "open" else queryset.filter(state=value)
+
+
+class ApprovalFilter(FilterSet):  # type: ignore[misc]
+    """Approvals by what became of them, and what they are about."""
+
+    state = one_of(ApprovalState.values)
+    subject = one_of(FourEyes)
+    unit = IdFilter(field_name="unit_id", label="A unit's id.")
+
+    class Meta:
+        model = Approval
+        fields: tuple[str, ...] = ()
+
+
+class FreezeFilter(FilterSet):  # type: ignore[misc]
+    """Freezes: all of them, unless asked otherwise."""
+
+    standing = django_filters.BooleanFilter(method="filter_standing", label="Only those that are not over yet.")
+    unit = IdFilter(field_name="unit_id", label="A unit's id.")
+    service = django_filters.CharFilter(field_name="service__name", label="A service's name.")
+
+    class Meta:
+        model = Freeze
+        fields: tuple[str, ...] = ()
+
+    def filter_standing(self, queryset: QuerySet[Freeze], name: str, value: bool) -> QuerySet[Freeze]:
+        over = Q(lifted_at__isnull=False) | Q(ends_at__lte=timezone.now())
+        return queryset.exclude(over) if value else queryset.filter(over)

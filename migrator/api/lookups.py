@@ -1,10 +1,11 @@
 """What a body names by its name or id, found within one project. What is not there is answered with what is."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from migrator.inventory.models import Kind, Project, Service, Team, Unit
 from migrator.inventory.services import Invalid
+from migrator.planning.models import Phase
 
 SHOWN = 20
 
@@ -33,11 +34,32 @@ def endpoint_with_id(project: Project, pk: int) -> Unit:
     return found
 
 
-def unit_with_id(project: Project, pk: int) -> Unit:
-    """An endpoint or a field. Raises Invalid."""
-    found = Unit.objects.tracked().filter(project=project, pk=pk).first()
+def unit_with_id(project: Project, pk: int, *, field: str = "unit") -> Unit:
+    """An endpoint or a field; `field` is how the body calls it. Raises Invalid."""
+    found = Unit.objects.tracked().filter(project=project, pk=pk).select_related("project").first()
     if found is None:
-        raise Invalid("unit", f"{project} has no unit with the id {pk}.")
+        raise Invalid(field, f"{project} has no unit with the id {pk}.")
+    return found
+
+
+def units_named(project: Project, names: Sequence[str]) -> dict[str, int]:
+    """Ids of units that are named by their ids or keys. Raises Invalid naming the first that is not tracked."""
+    numbers = {name: int(name) for name in names if name.isascii() and name.isdigit() and len(name) < 19}
+    tracked = Unit.objects.tracked().filter(project=project)
+    known = set(tracked.filter(pk__in=numbers.values()).values_list("pk", flat=True))
+    keys = dict(tracked.filter(key__in=[name for name in names if name not in numbers]).values_list("key", "pk"))
+    found = {name: pk for name, pk in numbers.items() if pk in known} | keys
+    for name in names:
+        if name not in found:
+            raise Invalid("points", f"{project} has no unit {name[:100]!r}.")
+    return found
+
+
+def phase_named(project: Project, name: str) -> Phase:
+    """Raises Invalid naming the phases there are."""
+    found = project.phases.filter(name=name).first()
+    if found is None:
+        raise Invalid("phase", f"{project} has no phase {name!r}. {_there_are(project.phases)}")
     return found
 
 

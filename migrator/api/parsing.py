@@ -3,7 +3,7 @@
 import json
 import math
 from collections.abc import Iterator, Mapping
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from rest_framework.exceptions import APIException, ParseError, ValidationError
 from rest_framework.parsers import BaseParser
@@ -22,13 +22,14 @@ class StrictJSON(BaseParser):
     """One JSON object of at most a megabyte, without NaN, infinities, NUL characters or lone surrogates."""
 
     media_type = "application/json"
+    most: ClassVar[int] = MAX_BODY
 
     def parse(
         self, stream: Any, media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> dict[str, Any]:
-        body = stream.read(MAX_BODY + 1)
-        if len(body) > MAX_BODY:
-            raise TooLarge
+        body = stream.read(self.most + 1)
+        if len(body) > self.most:
+            raise TooLarge(f"A JSON body holds at most {self.most:,} bytes here.")
         try:
             document = json.loads(body or b"{}")
         except (ValueError, RecursionError) as error:
@@ -37,6 +38,12 @@ class StrictJSON(BaseParser):
             raise ParseError("The body is a JSON object, such as {}.")
         refuse_unkeepable(document)
         return document
+
+
+class LargeStrictJSON(StrictJSON):
+    """The same for what whole repositories amount to."""
+
+    most = 16 * MAX_BODY
 
 
 def refuse_unkeepable(document: dict[str, Any]) -> None:

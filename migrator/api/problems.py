@@ -16,9 +16,14 @@ from rest_framework.response import Response
 from rest_framework.views import set_rollback
 
 from migrator.access.rights import Forbidden
+from migrator.access.second_factor import WrongCode
 from migrator.core.stages import Position, TransitionRefused, percent
+from migrator.gates.services import NeedsSecondPerson, StalePolicy
+from migrator.gates.waivers import StaleWaiver
 from migrator.inventory.services import Invalid
-from migrator.rollout.services import GateHolds, NotAllowed, Refused, Stale, Unknown
+from migrator.rollout.approvals import NotOpen, OwnApproval
+from migrator.rollout.barriers import Barrier, GateHolds, NeedsApproval, Refused
+from migrator.rollout.services import NotAllowed, Stale, Unknown
 
 MEDIA_TYPE: Final = "application/problem+json"
 log = structlog.get_logger()
@@ -96,6 +101,23 @@ def _gate_holds(exc: GateHolds) -> Problem:
     )
 
 
+def _barrier(exc: Barrier) -> Problem:
+    return problem(exc.kind, 422, exc.title, exc.message, unit=exc.unit.pk, key=exc.unit.key)
+
+
+def _approval_needed(exc: NeedsApproval) -> Problem:
+    """With the call that asks for it: the same body as the flip's."""
+    return _barrier(exc) | {"subject": exc.subject, "ask": f"/api/v1/units/{exc.unit.pk}/approvals/"}
+
+
+def _not_open(exc: NotOpen) -> Problem:
+    return problem("not-open", 409, "This is decided already", str(exc), state=exc.approval.state)
+
+
+def _wrong_code(exc: WrongCode) -> Problem:
+    return problem("wrong-code", 422, "The glass holds", str(exc), errors=[error("code", str(exc))])
+
+
 def _not_allowed(exc: NotAllowed) -> Problem:
     return problem("not-allowed", 422, LADDER_REFUSES, exc.message, errors=[error(exc.field, exc.message)])
 
@@ -145,8 +167,26 @@ TITLES: Final = {
     406: "This address does not speak that",
     413: "Too large",
     415: "This address does not read that",
+    422: "This cannot be done",
     429: "Too many requests",
 }
+
+
+def _stale_policy(exc: StalePolicy | StaleWaiver) -> Problem:
+    return problem("stale", 409, "It changed since you looked", str(exc))
+
+
+def _two_needed(exc: NeedsSecondPerson) -> Problem:
+    return problem(
+        "approval-needed",
+        409,
+        "This takes a second person",
+        f"Not applied: {exc} Ask for approval; whoever gives it carries the change out.",
+        subject=exc.subject,
+        headline=exc.headline,
+        wanted=exc.wanted,
+        seen_version=exc.seen_version,
+    )
 
 
 def _unknown(exc: Unknown) -> Problem:
@@ -156,16 +196,24 @@ def _unknown(exc: Unknown) -> Problem:
 TELLERS: Final[tuple[tuple[type[Exception], Callable[[Any], Problem]], ...]] = (
     (Stale, _stale),
     (GateHolds, _gate_holds),
+    (NeedsApproval, _approval_needed),
+    (Barrier, _barrier),
     (NotAllowed, _not_allowed),
     (Refused, _refused),
     (TransitionRefused, _transition),
     (Forbidden, _forbidden),
+    (OwnApproval, _forbidden),
+    (NotOpen, _not_open),
+    (WrongCode, _wrong_code),
     (DjangoPermissionDenied, _forbidden),
     (Invalid, _invalid),
     (exceptions.ValidationError, _validation),
     (exceptions.NotFound, _not_found),
     (Http404, _not_found),
     (Unknown, _unknown),
+    (StalePolicy, _stale_policy),
+    (StaleWaiver, _stale_policy),
+    (NeedsSecondPerson, _two_needed),
     (exceptions.APIException, _api),
 )
 """Which exception is told how; the first that fits."""

@@ -60,7 +60,7 @@ class GateSerializer(serializers.Serializer[Any]):
     """One demand and whether it is met."""
 
     name = serializers.CharField()
-    result = serializers.ChoiceField(choices=["pass", "fail", "no_data"])
+    result = serializers.ChoiceField(choices=["pass", "fail", "no_data", "waived"])
     reason = serializers.CharField()
 
 
@@ -118,6 +118,13 @@ class TokenScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-ca
 
     def get_security_definition(self, auto_schema: Any) -> dict[str, str]:
         return {"type": "http", "scheme": "bearer", "description": "Made with `manage.py create_token`."}
+
+
+class ReportingScheme(TokenScheme):  # type: ignore[no-untyped-call]
+    """Bearer tokens, those of the scope ingest as well."""
+
+    target_class = "migrator.api.authentication.ReportingAuthentication"
+    name = "reportingToken"
 
 
 class SessionScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-call]

@@ -14,7 +14,7 @@ A unit that regressed counts against its week. Weeks without a finished unit are
 import math
 import random
 from bisect import bisect_left
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
@@ -31,6 +31,8 @@ HORIZON: Final = 520
 """Weeks. A run that is not over in ten years counts as never over."""
 SEED: Final = 20
 """The same history gives the same forecast: it moves when the work does, not when a page is loaded again."""
+_SEEDS_APART: Final = 1_000_003
+"""So that no run of one team shares its dice with a run of another."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -147,33 +149,57 @@ class Course:
 
 
 def futures(*, stream: Stream, runs: int, seed: int, least_weeks: int = 0) -> list[Course]:
-    """The runs, each at least `least_weeks` long. The same seed draws the same weeks: so two plans can be compared."""
+    """The runs, each at least `least_weeks` long, and until all is done or ten years are over.
+
+    The same seed draws the same weeks, however much is left: so two plans can be compared run by run.
+    """
     weeks = recent(stream.weeks)
-    dice = random.Random(seed)
-    dones = [week.done for week in weeks]
-    finished_so_far = sum(max(0.0, done) for done in dones)
-    uncovered = max(0.0, sum(week.added for week in weeks))
-    length = max(least_weeks, enough(stream))
-    return [_course(stream, dones, uncovered, finished_so_far, dice, length) for _ in range(runs)]
+    # What came in the very first week is what the work began with: nothing of it was uncovered by what was done.
+    later = worked(stream.weeks)[1:][-MOST_WEEKS:]
+    if not any(week.done > 0 for week in later):
+        later = weeks
+    past = _Past(
+        dones=[week.done for week in weeks],
+        finished=sum(max(0.0, week.done) for week in later),
+        uncovered=max(0.0, sum(week.added for week in later)),
+        length=max(least_weeks, enough(stream)),
+    )
+    return [_course(stream, past, random.Random(seed * _SEEDS_APART + run)) for run in range(runs)]
 
 
 def enough(stream: Stream) -> int:
-    """Weeks to draw: three times what a straight line asks for, at most ten years."""
+    """Weeks to draw at first: three times what a straight line asks for, at most ten years."""
     dones = [week.done for week in recent(stream.weeks)]
     mean = sum(dones) / max(1, len(dones))
     return HORIZON if mean <= 0 else min(HORIZON, max(26, math.ceil(3 * stream.left / mean)))
 
 
-def _course(
-    stream: Stream, dones: list[float], uncovered: float, finished_so_far: float, dice: random.Random, length: int
-) -> Course:
-    weights = [dice.expovariate(1.0) for _ in dones]
-    growth = dice.gammavariate(uncovered + 0.5, 1.0) / finished_so_far
-    drawn = dice.choices(dones, weights, k=length)
-    if stream.pace:
-        last = stream.pace[-1]
-        drawn = [done * (stream.pace[at] if at < len(stream.pace) else last) for at, done in enumerate(drawn)]
-    return Course(done=list(accumulate(accumulate(drawn), max)), wanted=_wanted(stream, growth, dice.gauss(0.0, 1.0)))
+@dataclass(frozen=True, slots=True)
+class _Past:
+    """What all runs draw from."""
+
+    dones: list[float]
+    finished: float
+    uncovered: float
+    length: int
+
+
+def _course(stream: Stream, past: _Past, dice: random.Random) -> Course:
+    weights = list(accumulate(dice.expovariate(1.0) for _ in past.dones))
+    growth = dice.gammavariate(past.uncovered + 0.5, 1.0) / past.finished
+    wanted = _wanted(stream, growth, dice.gauss(0.0, 1.0))
+    drawn: list[float] = []
+    while True:
+        drawn += dice.choices(past.dones, cum_weights=weights, k=min(HORIZON, len(drawn) or past.length))
+        done = list(accumulate(accumulate(_paced(drawn, stream.pace)), max))
+        if done[-1] >= wanted or len(drawn) >= HORIZON or not math.isfinite(wanted):
+            return Course(done=done, wanted=wanted)
+
+
+def _paced(drawn: Sequence[float], pace: Sequence[float]) -> Iterable[float]:
+    if not pace:
+        return drawn
+    return (done * pace[min(week, len(pace) - 1)] for week, done in enumerate(drawn))
 
 
 def _wanted(stream: Stream, growth: float, luck: float) -> float:
@@ -211,18 +237,19 @@ def quantile(ascending: Sequence[float], q: float) -> float:
 def _day(today: date, weeks: float) -> date | None:
     if not math.isfinite(weeks) or weeks > HORIZON:
         return None
-    return today + timedelta(days=math.ceil(weeks * 7 - 1e-9))
+    # Whatever is left today is done tomorrow at the earliest.
+    return today + timedelta(days=max(1, math.ceil(weeks * 7 - 1e-9)))
 
 
 def _fan(courses: Sequence[Course], stream: Stream, *, until: float) -> tuple[Fan, ...]:
-    length = len(courses[0].done)
-    last = length if not math.isfinite(until) else min(length, math.ceil(until) + 1)
+    shortest = min(len(course.done) for course in courses)
+    last = math.ceil(until) + 1 if math.isfinite(until) else shortest
     wanted = quantile(sorted(course.wanted for course in courses), 0.5)
     growth = 1.0 - stream.left / wanted  # of what is done, the part that was not known today
     points = []
     step = max(1, math.ceil(last / FAN_POINTS))
     for week in [*range(step - 1, last - 1, step), last - 1]:
-        reached = sorted(min(course.done[week], course.wanted) for course in courses)
+        reached = sorted(min(_standing(course, week), course.wanted) for course in courses)
         middle = quantile(reached, 0.5)
         points.append(
             Fan(
@@ -234,3 +261,8 @@ def _fan(courses: Sequence[Course], stream: Stream, *, until: float) -> tuple[Fa
             )
         )
     return tuple(points)
+
+
+def _standing(course: Course, week: int) -> float:
+    """What is done at the end of a week; a run that is over stays where it ended."""
+    return course.done[min(week, len(course.done) - 1)]

@@ -324,7 +324,7 @@ def _team(team: str, plan: Plan, lived: Sequence[_Run], today: date, target: dat
         left=stream.left,
         p50=_day(today, quantile(ends, 0.50)),
         p85=_day(today, quantile(ends, SURE)),
-        due=target - timedelta(days=math.ceil(tail * 7)) if target else None,
+        due=_earlier(target, tail) if target else None,
         critical=sum(team in run.on_path for run in lived) / len(lived),
         stuck=_stuck(team, plan),
     )
@@ -347,3 +347,8 @@ def _shares(names: Iterable[str], *, runs: int) -> tuple[tuple[str, float], ...]
 
 def _day(start: date, weeks: float) -> date | None:
     return start + timedelta(days=math.ceil(weeks * 7 - 1e-9)) if math.isfinite(weeks) else None
+
+
+def _earlier(day: date, weeks: float) -> date:
+    """So many weeks before; the first day that there is where it would lie before that."""
+    return date.fromordinal(max(1, day.toordinal() - math.ceil(weeks * 7)))

@@ -231,7 +231,7 @@ def _may_sign(actor: Actor) -> None:
 def _takes_one(unit: Unit, wanted: Mapping[str, Any], *, headline: str) -> None:
     """Raise NeedsSecondPerson where the unit's policy asks for one and there is one."""
     subject, policy = FourEyes.WAIVER, policies_of(units=[unit])[unit.pk]
-    if second_person.needed(project=unit.project, subject=subject, policy=policy):
+    if second_person.needed(project=unit.project, subject=subject, policy=policy, unit=unit):
         raise NeedsSecondPerson(subject=subject, wanted=wanted, headline=headline, seen_version=unit.version, unit=unit)
 
 

@@ -6,10 +6,11 @@ from datetime import date, datetime
 from math import isfinite
 from typing import Any, Final
 
-from django.db import IntegrityError, transaction
+from django.db import IntegrityError, connection, transaction
+from django.db.models import QuerySet
 
 from migrator.access.rights import Actor, Right, demand
-from migrator.core.queues import Cycle, Piece, by_urgency
+from migrator.core.queues import Cycle
 from migrator.core.stages import Stage
 from migrator.inventory import versions
 from migrator.inventory.models import Project, Service, Team, Unit
@@ -30,9 +31,17 @@ from migrator.planning.models import (
     PhaseUnit,
 )
 from migrator.planning.queries import Slice, prospect
+from migrator.planning.queries.rings import ring_with
 
 BATCH: Final = 1_000
 REASON: Final = 1_000
+LAST_POSITION: Final = 32_767
+WORDS: Final = (EffortSource.SPEC, EffortSource.LINES, EffortSource.HAND)
+"""Whose word counts more, the last one most."""
+_JOIN: Final = (
+    "INSERT INTO planning_phaseunit (phase_id, unit_id, added_at, added_by, reason, removed_by)"
+    " SELECT %s, chosen.id, %s, %s, %s, '' FROM ({query}) AS chosen"
+)
 MOST_POINTS: Final = 1_000_000.0
 MOST_PEOPLE: Final = 10_000.0
 
@@ -59,30 +68,41 @@ def save_phase(
     told = _line("name", name, most=100)
     if done_at not in DONE_STAGES:
         raise Invalid("done_at", f"done_at is {' or '.join(DONE_STAGES)}.")
+    if position is not None and not 0 <= position <= LAST_POSITION:
+        raise Invalid("position", f"position is a whole number from 0 to {LAST_POSITION:,}.")
+    versions.lock(project_id=project.pk)
     before = _of_phase(phase) if phase else None
-    made = phase or Phase(project=project)
-    made.name, made.deadline, made.done_at, made.description = told, deadline, done_at, description[:500]
-    made.position = position if position is not None else made.position or project.phases.count()
+    made = phase or Phase(project=project, position=project.phases.count())
+    made.name, made.deadline, made.done_at, made.description = told, deadline, done_at, _kept(description)[:500]
+    made.position = made.position if position is None else position
     try:
         with transaction.atomic():
             made.save()
     except IntegrityError:
         raise Invalid("name", f"{project} has a phase {told} already.") from None
-    _record(project, f"phase {told} {'changed' if before else 'made'}", actor, now, reason, before, _of_phase(made))
+    if (after := _of_phase(made)) != before:
+        _record(project, f"phase {told} {'changed' if before else 'made'}", actor, now, reason, before, after)
     return made
 
 
 @transaction.atomic
 def remove_phase(*, phase: Phase, actor: Actor, now: datetime, reason: str = "") -> None:
-    """Take a phase out of the plan, with its scope and milestones. Raises Forbidden."""
+    """Take a phase out of the plan, with its scope, milestones and baselines. Its units stay. Raises Forbidden."""
     demand(actor=actor, right=Right.MANAGE)
-    _record(phase.project, f"phase {phase.name} removed", actor, now, reason, _of_phase(phase), None)
+    units = phase.members.filter(removed_at__isnull=True).count()
+    _record(phase.project, f"phase {phase.name} removed", actor, now, reason, _of_phase(phase) | {"units": units}, None)
     phase.delete()
 
 
 def _of_phase(phase: Phase) -> dict[str, Any]:
     deadline = phase.deadline.isoformat() if phase.deadline else None
-    return {"name": phase.name, "deadline": deadline, "done_at": phase.done_at, "description": phase.description}
+    return {
+        "name": phase.name,
+        "deadline": deadline,
+        "done_at": str(phase.done_at),
+        "description": phase.description,
+        "position": phase.position,
+    }
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -112,23 +132,30 @@ def assign(
     demand(actor=actor, right=Right.MANAGE)
     versions.lock(project_id=project.pk)
     units = wanted_units(project=project, wanted=wanted or Wanted()) if unit_ids is None else _units(project, unit_ids)
-    chosen = list(units.values_list("pk", flat=True))
+    chosen = units.order_by().values("pk")
     standing = PhaseUnit.objects.filter(unit__in=chosen, removed_at__isnull=True)
-    staying = set(standing.filter(phase=phase).values_list("unit_id", flat=True)) if phase else set()
-    left = standing.exclude(unit__in=staying).update(removed_at=now, removed_by=actor.name)
-    joining = [pk for pk in chosen if pk not in staying] if phase else []
-    rows = (
-        PhaseUnit(phase=phase, unit_id=pk, added_at=now, added_by=actor.name, reason=reason[:REASON]) for pk in joining
-    )
-    PhaseUnit.objects.bulk_create(rows, batch_size=BATCH)
+    already = standing.filter(phase=phase).count() if phase else 0
+    left = standing.exclude(phase=phase).update(removed_at=now, removed_by=actor.name)
+    joined = _join(phase, units.exclude(phases__in=standing.filter(phase=phase)), actor, now, reason) if phase else 0
     where = f"into phase {phase.name}" if phase else "out of their phases"
-    after = {"phase": phase.name if phase else None, "added": len(joining), "removed": left}
-    if joining or left:
-        _record(project, f"{len(joining) or left:,} units {where}", actor, now, reason, None, after)
-    return Assigned(added=len(joining), removed=left, already=len(staying))
+    after = {"phase": phase.name if phase else None, "added": joined, "removed": left}
+    if joined or left:
+        _record(project, f"{joined or left:,} units {where}", actor, now, reason, None, after)
+    return Assigned(added=joined, removed=left, already=already)
 
 
-def _units(project: Project, unit_ids: Sequence[int]) -> Any:
+def _join(phase: Phase, units: QuerySet[Unit], actor: Actor, now: datetime, reason: str) -> int:
+    """One statement, whatever the number of units."""
+    query, parameters = units.order_by().values("id").query.sql_with_params()
+    told = _kept(reason)[:REASON]
+    with connection.cursor() as cursor:
+        cursor.execute(_JOIN.format(query=query), [phase.pk, now, actor.name, told, *parameters])
+        return int(cursor.rowcount)
+
+
+def _units(project: Project, unit_ids: Sequence[int]) -> QuerySet[Unit]:
+    if not unit_ids:
+        raise Invalid("units", "Name at least one unit.")
     units = Unit.objects.tracked().filter(project=project, pk__in=list(unit_ids))
     if missing := set(unit_ids) - set(units.values_list("pk", flat=True)):
         raise Invalid("units", f"No unit {min(missing)} is tracked here.")
@@ -161,7 +188,7 @@ def set_milestone(
     before = _of_milestone(made) if milestone else None
     made.name, made.due, made.share = _line("name", name, most=200), due, share
     made.phase, made.service, made.team = phase, service, team
-    made.set_by, made.set_at, made.reason = actor.name, now, reason[:REASON]
+    made.set_by, made.set_at, made.reason = actor.name, now, _kept(reason)[:REASON]
     made.save()
     _record(project, f"milestone {made.name} on {due.isoformat()}", actor, now, reason, before, _of_milestone(made))
     return made
@@ -200,27 +227,50 @@ def set_effort(
     lines: Mapping[int, int] | None = None,
     reason: str = "",
 ) -> int:
-    """How much work units are, by their ids. Returns how many were set. Raises Forbidden, or Invalid."""
+    """How much work units are, by their ids. A count leaves alone what a better source said (`WORDS`).
+
+    Returns how many have other points now. Raises Forbidden, or Invalid naming the field.
+    """
     units = _units(project, list(points))
     demand(actor=actor, right=Right.EDIT, units=list(units.only("pk", "team_id")))
+    _check_points(points, source)
+    versions.lock(project_id=project.pk)
+    changed = _other_points(points, EffortSource(source))
+    counting.reweigh(project=project, before=changed, after={pk: points[pk] for pk in changed})
+    counted = lines or {}
+    rows = [
+        Effort(unit_id=pk, points=points[pk], source=source, lines=counted.get(pk), set_by=actor.name, set_at=now)
+        for pk in changed
+    ]
+    columns = ["points", "source", "lines", "set_by", "set_at"]
+    Effort.objects.bulk_create(
+        rows, batch_size=BATCH, update_conflicts=True, unique_fields=["unit"], update_fields=columns
+    )
+    if changed:
+        after = {"units": len(rows), "points": sum(points[pk] for pk in changed), "source": str(source)}
+        before = {"points": sum(filter(None, changed.values()))}
+        _record(project, f"effort of {len(rows):,} units", actor, now, reason, before, after)
+    return len(rows)
+
+
+def _check_points(points: Mapping[int, float], source: str) -> None:
     for pk, each in points.items():
         if not (isfinite(each) and 0 < each <= MOST_POINTS):
             raise Invalid("points", f"The effort of unit {pk} is a number above 0, not {each}.")
     if source not in EffortSource.values:
         raise Invalid("source", f"source is one of {', '.join(EffortSource.values)}.")
-    counted = lines or {}
-    rows = [
-        Effort(unit_id=pk, points=each, source=source, lines=counted.get(pk), set_by=actor.name, set_at=now)
-        for pk, each in points.items()
-    ]
-    changed = ["points", "source", "lines", "set_by", "set_at"]
-    Effort.objects.bulk_create(
-        rows, batch_size=BATCH, update_conflicts=True, unique_fields=["unit"], update_fields=changed
-    )
-    counting.count_anew(project=project)
-    after = {"units": len(rows), "points": sum(points.values()), "source": source}
-    _record(project, f"effort of {len(rows):,} units", actor, now, reason, None, after)
-    return len(rows)
+
+
+def _other_points(points: Mapping[int, float], source: EffortSource) -> dict[int, float | None]:
+    """Units that this source may estimate and that have other points yet: what they have, None for nothing."""
+    known = Effort.objects.filter(unit__in=list(points)).values_list("unit_id", "points", "source")
+    standing = {pk: (had, EffortSource(by)) for pk, had, by in known}
+    return {
+        pk: standing[pk][0] if pk in standing else None
+        for pk in points
+        if pk not in standing
+        or (WORDS.index(standing[pk][1]) <= WORDS.index(source) and standing[pk] != (points[pk], source))
+    }
 
 
 @transaction.atomic
@@ -231,7 +281,7 @@ def set_capacity(*, team: Team, people: float, since: date, actor: Actor, now: d
         raise Invalid("people", "people is a number from 0 on; halves are possible.")
     before = Capacity.objects.filter(team=team, since__lte=since).order_by("-since").first()
     made, _ = Capacity.objects.update_or_create(
-        team=team, since=since, defaults={"people": people, "set_by": actor.name, "reason": reason[:REASON]}
+        team=team, since=since, defaults={"people": people, "set_by": actor.name, "reason": _kept(reason)[:REASON]}
     )
     headline = f"{team.name} has {people:g} people from {since.isoformat()} on"
     was = {"people": before.people} if before else None
@@ -271,15 +321,8 @@ def remove_dependency(*, dependency: Dependency, actor: Actor, now: datetime, re
 
 
 def _refuse_rings(unit: Unit, needs: Unit) -> None:
-    pairs = Dependency.objects.filter(unit__project=unit.project).values_list("unit__key", "needs__key")
-    wants: dict[str, list[str]] = {unit.key: [needs.key], needs.key: []}
-    for waiting, needed in pairs:
-        wants.setdefault(waiting, []).append(needed)
-        wants.setdefault(needed, [])
-    try:
-        by_urgency([Piece(id=key, team="", size=1.0, needs=tuple(needed)) for key, needed in wants.items()])
-    except Cycle as cycle:
-        raise Invalid("needs", f"{cycle} Take one of them out.") from None
+    if ring := ring_with(unit=unit, needs=needs):
+        raise Invalid("needs", f"{Cycle(ring)} Take one of them out.")
 
 
 # ------------------------------------------------------------------------------------- baseline
@@ -289,7 +332,7 @@ def _refuse_rings(unit: Unit, needs: Unit) -> None:
 def set_baseline(*, project: Project, actor: Actor, now: datetime, reason: str, phase: Phase | None = None) -> Baseline:
     """Promise what stands now: scope, deadline and forecast. The first needs no reason, each later one does."""
     demand(actor=actor, right=Right.MANAGE)
-    why = reason.replace("\0", "").strip()[:REASON]
+    why = _kept(reason)[:REASON]
     if not why and Baseline.objects.filter(project=project, phase=phase).exists():
         raise Invalid("reason", "There is a baseline already. Say why it is promised anew.")
     units = Slice(phase=phase.name) if phase else Slice()
@@ -316,8 +359,13 @@ def set_baseline(*, project: Project, actor: Actor, now: datetime, reason: str, 
 # ---------------------------------------------------------------------------------------- words
 
 
+def _kept(text: str) -> str:
+    """A text as the database can hold it."""
+    return text.replace("\0", "").strip()
+
+
 def _line(field: str, text: str, *, most: int) -> str:
-    told = text.replace("\0", "").strip()
+    told = _kept(text)
     if not 0 < len(told) <= most:
         raise Invalid(field, f"{field} is a text of at most {most} characters.")
     return told

@@ -3,7 +3,7 @@
 from django.utils import timezone
 
 from migrator.celery import app
-from migrator.planning import keeping
+from migrator.planning import digest, keeping
 
 
 @app.task(name="migrator.planning.tasks.count_days")
@@ -14,3 +14,8 @@ def count_days() -> int:
 @app.task(name="migrator.planning.tasks.keep_forecasts")
 def keep_forecasts() -> int:
     return keeping.keep_forecasts(now=timezone.now())
+
+
+@app.task(name="migrator.planning.tasks.tell_week")
+def tell_week() -> int:
+    return digest.tell_week(now=timezone.now())

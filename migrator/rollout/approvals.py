@@ -4,7 +4,8 @@ An approval is bound to the version that was seen when it was asked for: what ch
 Nobody approves their own. Going down never takes an approval.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -12,9 +13,21 @@ from django.db import transaction
 from django.db.models import Q, QuerySet
 
 from migrator.access.models import Approval, ApprovalState
-from migrator.access.rights import Actor, Forbidden, Right, Via, demand, person
+from migrator.access.rights import (
+    PROGRAM,
+    Actor,
+    Forbidden,
+    Right,
+    Via,
+    console,
+    demand,
+    machine,
+    person,
+    program_named,
+)
+from migrator.access.second_person import needed
 from migrator.core.policy import FourEyes
-from migrator.core.stages import Stage, settle
+from migrator.core.stages import Direction, Position, Stage, TransitionRefused, check_transition, settle
 from migrator.gates.queries import policies_of, policy_of
 from migrator.gates.services import NeedsSecondPerson, StalePolicy, apply_policy
 from migrator.gates.waivers import StaleWaiver, apply_waiver
@@ -23,12 +36,13 @@ from migrator.inventory.models import Project, Unit
 from migrator.inventory.services import Invalid
 from migrator.ledger.models import Kind
 from migrator.ledger.services import record
-from migrator.rollout.barriers import TAKES_TWO, Refused
-from migrator.rollout.services import Change, flip, words
+from migrator.rollout.barriers import Refused, takes_two
+from migrator.rollout.services import Change, NotAllowed, Unknown, flip, words
 from migrator.telling.models import Event, Severity
 from migrator.telling.services import tell
 
 NOTE_LENGTH: Final = 1_000
+LATE: Final = "Nobody answered in time."
 
 
 class NotOpen(ValueError):
@@ -41,10 +55,11 @@ class NotOpen(ValueError):
 
 
 class OwnApproval(PermissionError):
-    """Nobody approves what they asked for themselves."""
+    """Nobody approves what they asked for themselves, nor has a program of theirs do it."""
 
-    def __init__(self, approval: Approval) -> None:
-        super().__init__(f"You asked for this yourself. Somebody else approves: {approval.headline}.")
+    def __init__(self, approval: Approval, *, by_program: bool = False) -> None:
+        asked = "A second person approves, not a program" if by_program else "You asked for this yourself"
+        super().__init__(f"{asked}. Somebody else must approve: {approval.headline}.")
         self.approval = approval
 
 
@@ -55,15 +70,17 @@ class OwnApproval(PermissionError):
 def ask(*, project: Project, change: Change, actor: Actor, reason: str, now: datetime) -> Approval:
     """Ask for a step of the ladder that takes two. Asking again for the same gives the one that stands open.
 
-    Raises Forbidden, Invalid naming the field, or Refused (Stale) where the unit moved since it was looked at.
+    Raises Forbidden, Invalid naming the field, or Refused where the unit moved since it was looked at or the ladder
+    does not allow the step.
     """
     versions.lock(project_id=project.pk)
     unit = _unit(project, change)
     demand(actor=actor, right=Right.FLIP, units=[unit])
     target = settle(current=unit.position, stage=change.stage, candidate=change.candidate, mirror=change.mirror)
-    subject = TAKES_TWO.get(target.stage) if target.stage != unit.position.stage else None
-    if subject is None:
-        raise Invalid("stage", "Only steps to cutover, removal and removed take a second person.")
+    policy = policies_of(units=[unit])[unit.pk]
+    subject = _subject(unit, target)
+    if not needed(project=project, subject=subject, policy=policy, unit=unit):
+        raise Invalid("stage", "Nobody's approval is needed for this step: take it.")
     wanted = {"stage": target.stage, "candidate": target.candidate, "mirror": target.mirror}
     return _open(
         project=project,
@@ -75,7 +92,7 @@ def ask(*, project: Project, change: Change, actor: Actor, reason: str, now: dat
         actor=actor,
         reason=reason,
         now=now,
-        hours=policies_of(units=[unit])[unit.pk].approval_hours,
+        hours=policy.approval_hours,
     )
 
 
@@ -106,6 +123,19 @@ def _unit(project: Project, change: Change) -> Unit:
     return unit
 
 
+def _subject(unit: Unit, target: Position) -> FourEyes:
+    try:
+        way = check_transition(current=unit.position, target=target, legacy_deployed=unit.service.legacy_deployed)
+    except TransitionRefused as refusal:
+        raise NotAllowed(unit, refusal) from None
+    subject = takes_two(current=unit.position, target=target)
+    if way is Direction.BACK:
+        raise Invalid("stage", "The way down takes nobody's approval: go.")
+    if subject is None:
+        raise Invalid("stage", "Only steps to cutover, removal and removed take a second person.")
+    return subject
+
+
 def _open(
     *,
     project: Project,
@@ -124,8 +154,8 @@ def _open(
     for other in standing:
         if other.wanted == dict(wanted) and other.seen_version == seen_version:
             return other
-        if unit is not None or other.seen_version != seen_version:
-            _close(other, ApprovalState.VOID, by="", now=now, note=f"{actor.name} asked for something else since.")
+        if _about(other.wanted) == _about(wanted):
+            _voided(other, f"{actor.name} asked for something else since.", now)
     approval = Approval.objects.create(
         project=project,
         subject=subject,
@@ -144,6 +174,11 @@ def _open(
     return approval
 
 
+def _about(wanted: Mapping[str, Any]) -> tuple[Any, ...]:
+    """Which policy a change is about; nothing for what is about a unit, which has one open wish of each kind."""
+    return wanted.get("target"), wanted.get("layer")
+
+
 # ------------------------------------------------------------------------------------- deciding
 
 
@@ -153,24 +188,30 @@ def approve(*, approval: Approval, actor: Actor, now: datetime, note: str = "") 
     Raises Forbidden, OwnApproval, NotOpen, or Refused where the door stays shut for another reason (a freeze, the
     gate): then it stays open. What changed since it was asked for makes it void: NotOpen says so.
     """
-    try:
+    with _voiding(approval, now):
         return _approve(approval, actor, now, note)
-    except _Void as void:
-        closed = _voided(approval, str(void), now)
-        raise NotOpen(closed) from None
 
 
 class _Void(Exception):
     """What was asked about is another thing by now."""
 
 
+@contextmanager
+def _voiding(approval: Approval, now: datetime) -> Iterator[None]:
+    """Close what turned out to be void, in a transaction of its own: the one that found out was taken back."""
+    try:
+        yield
+    except _Void as void:
+        raise NotOpen(_voided(approval, str(void), now)) from None
+
+
 @transaction.atomic
 def _approve(approval: Approval, actor: Actor, now: datetime, note: str) -> Approval:
+    demand(actor=actor, right=Right.APPROVE, units=[approval.unit] if approval.unit else [])
     found = _locked(approval, now)
-    demand(actor=actor, right=Right.APPROVE, units=[found.unit] if found.unit else [])
-    if (actor.user_id is not None and actor.user_id == found.asked_by_id) or actor.name == found.asker:
-        raise OwnApproval(found)
-    _carry_out(found, _asker(found), approver=actor.name, now=now)
+    if actor.user_id is None or actor.user_id == found.asked_by_id:
+        raise OwnApproval(found, by_program=actor.user_id is None)
+    _carry_out(found, _asker(found, now), approver=actor.name, now=now)
     closed = _close(found, ApprovalState.APPROVED, by=actor.name, user_id=actor.user_id, now=now, note=note)
     _record(closed, "approved", actor=actor, now=now, reason=note)
     _tell(closed, f"{actor.name} approved: {closed.headline}.", now=now, over=True)
@@ -187,7 +228,7 @@ def _carry_out(approval: Approval, asker: Actor, *, approver: str, now: datetime
             apply_waiver(unit=approval.unit, wanted=approval.wanted, seen_version=approval.seen_version, **common)
         else:
             _take_step(approval, **common)
-    except (StalePolicy, StaleWaiver) as stale:
+    except (StalePolicy, StaleWaiver, Invalid, Unknown) as stale:
         raise _Void(str(stale)) from None
     except Forbidden as forbidden:
         raise _Void(f"{forbidden} The asker lost the right since.") from None
@@ -195,6 +236,8 @@ def _carry_out(approval: Approval, asker: Actor, *, approver: str, now: datetime
 
 def _take_step(approval: Approval, *, actor: Actor, approver: str, now: datetime) -> None:
     unit = Unit.objects.get(pk=approval.unit_id or 0)
+    if unit.gone_at is not None:
+        raise _Void(f"{unit.key} is not tracked any more.")
     if unit.version != approval.seen_version:
         raise _Void(f"{unit.key} moved since it was asked for: it has {words(unit.position)} now. Ask again.")
     wanted = approval.wanted
@@ -209,29 +252,41 @@ def _take_step(approval: Approval, *, actor: Actor, approver: str, now: datetime
     flip(project=approval.project, changes=[change], actor=actor, reason=reason, now=now, approver=approver)
 
 
-def _asker(approval: Approval) -> Actor:
+def _asker(approval: Approval, now: datetime) -> Actor:
     """Whoever asked, with the rights of this moment."""
-    if approval.asked_by is None:  # a program, or somebody at a control-plane host: they keep what they had
-        return Actor(name=approval.asker, via=Via.API, rights=frozenset({Right.FLIP, Right.MANAGE, Right.OVERRIDE}))
-    return person(user=approval.asked_by, project=approval.project, via=Via.PAGE)
+    if approval.asked_by is not None:
+        return person(user=approval.asked_by, project=approval.project, via=Via.PAGE)
+    if approval.asker.startswith(PROGRAM):
+        return program_named(name=approval.asker, project=approval.project, via=Via.API, now=now)
+    return console(name=approval.asker)
+
+
+def refuse(*, approval: Approval, actor: Actor, now: datetime, note: str = "") -> Approval:
+    """Say no. Raises Forbidden or NotOpen."""
+    with _voiding(approval, now):
+        return _refuse(approval, actor, now, note)
 
 
 @transaction.atomic
-def refuse(*, approval: Approval, actor: Actor, now: datetime, note: str = "") -> Approval:
-    """Say no. Raises Forbidden or NotOpen."""
+def _refuse(approval: Approval, actor: Actor, now: datetime, note: str) -> Approval:
+    demand(actor=actor, right=Right.APPROVE, units=[approval.unit] if approval.unit else [])
     found = _locked(approval, now)
-    demand(actor=actor, right=Right.APPROVE, units=[found.unit] if found.unit else [])
     closed = _close(found, ApprovalState.REFUSED, by=actor.name, user_id=actor.user_id, now=now, note=note)
     _record(closed, "refused", actor=actor, now=now, reason=note)
     _tell(closed, f"{actor.name} refused: {closed.headline}. {note}".strip(), now=now, over=True)
     return closed
 
 
-@transaction.atomic
 def withdraw(*, approval: Approval, actor: Actor, now: datetime) -> Approval:
     """Ask no longer: whoever asked, or whoever manages the project. Raises Forbidden or NotOpen."""
+    with _voiding(approval, now):
+        return _withdraw(approval, actor, now)
+
+
+@transaction.atomic
+def _withdraw(approval: Approval, actor: Actor, now: datetime) -> Approval:
     found = _locked(approval, now)
-    if actor.name != found.asker:
+    if not asked_by(found, actor):
         demand(actor=actor, right=Right.MANAGE)
     closed = _close(found, ApprovalState.WITHDRAWN, by=actor.name, user_id=actor.user_id, now=now, note="")
     _record(closed, "withdrawn", actor=actor, now=now, reason="")
@@ -239,13 +294,17 @@ def withdraw(*, approval: Approval, actor: Actor, now: datetime) -> Approval:
     return closed
 
 
+def asked_by(approval: Approval, actor: Actor) -> bool:
+    """Whether it was this actor who asked; programs and hosts are known by their names alone."""
+    return approval.asked_by_id == actor.user_id and (actor.user_id is not None or approval.asker == actor.name)
+
+
 def expire(*, now: datetime, project: Project | None = None) -> int:
     """Make void what nobody answered in time. Returns how many there were."""
     rows = Approval.objects.filter(Q(project=project) if project else Q(), state=ApprovalState.OPEN)
-    late = list(rows.filter(expires_at__lte=now).select_related("project", "unit"))
+    late = list(rows.filter(expires_at__lte=now))
     for approval in late:
-        _close(approval, ApprovalState.VOID, by="", now=now, note="Nobody answered in time.")
-        _tell(approval, f"Nobody answered in time: {approval.headline}.", now=now, over=True)
+        _voided(approval, LATE, now)
     return len(late)
 
 
@@ -254,7 +313,7 @@ def _locked(approval: Approval, now: datetime) -> Approval:
     rows = Approval.objects.select_for_update(of=("self",)).select_related("project", "unit", "asked_by")
     found = rows.get(pk=approval.pk)
     if found.state == ApprovalState.OPEN and found.expires_at <= now:
-        raise _Void("Nobody answered in time.")
+        raise _Void(LATE)
     if found.state != ApprovalState.OPEN:
         raise NotOpen(found)
     return found
@@ -267,6 +326,7 @@ def _voided(approval: Approval, note: str, now: datetime) -> Approval:
     if found.state != ApprovalState.OPEN:
         return found
     closed = _close(found, ApprovalState.VOID, by="", now=now, note=note)
+    _record(closed, "void", actor=machine(name="migrator", via=Via.TASK), now=now, reason=note)
     _tell(closed, f"Void: {closed.headline}. {note}", now=now, over=True)
     return closed
 

@@ -180,15 +180,15 @@ def _unproven(asked: Sequence[Climb], now: datetime) -> Iterator[Barrier]:
 
 
 def _unapproved(asked: Sequence[Climb], project: Project) -> Iterator[Barrier]:
-    """Units of one policy need one look at who could approve."""
-    known: dict[tuple[FourEyes, Policy], bool] = {}
+    """Units of one policy and team need one look at who could approve."""
+    known: dict[tuple[FourEyes, Policy, int | None], bool] = {}
     for climb in asked:
         subject = takes_two(current=climb.unit.position, target=climb.target)
         if subject is None:
             continue
-        case = subject, climb.judgement.policy
+        case = subject, climb.judgement.policy, climb.unit.team_id
         if case not in known:
-            known[case] = needed(project=project, subject=subject, policy=climb.judgement.policy)
+            known[case] = needed(project=project, subject=subject, policy=climb.judgement.policy, unit=climb.unit)
         if known[case]:
             yield NeedsApproval(climb.unit, subject)
 

@@ -144,6 +144,7 @@ def _reason(reason: str) -> str:
 
 def _seal_and_tell(freeze: Freeze, actor: Actor, now: datetime, *, verb: str, reason: str) -> None:
     body = {
+        "headline": f"{freeze.what}: {verb}",
         "freeze": freeze.pk, "what": freeze.what, "unit": freeze.unit_id, "service": freeze.service_id,
         "begins_at": freeze.begins_at.isoformat(), "ends_at": freeze.ends_at and freeze.ends_at.isoformat(),
         "key": freeze.key, "lifted": freeze.lifted_at is not None,

@@ -5,10 +5,8 @@ from datetime import datetime
 from typing import Final
 
 from django.db import transaction
-from django.db.models import Q
 
-from migrator.access.models import Token
-from migrator.access.rights import Actor, Right, Via, console, machine, person, program
+from migrator.access.rights import Actor, Via, console, machine, person, program_named
 from migrator.core.ramp import Plan
 from migrator.core.ramp_text import of_record
 from migrator.inventory import versions
@@ -40,12 +38,7 @@ def starter_of(ramp: Ramp, *, now: datetime) -> Actor:
     if ramp.started_by is not None:
         return person(user=ramp.started_by, project=ramp.project, via=Via.RAMP)
     if ramp.started_via == Via.API:
-        name = ramp.starter.removeprefix("token ")
-        at_home = Q(project=ramp.project) | Q(project__isnull=True)
-        in_force = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
-        tokens = Token.objects.filter(at_home, in_force, name=name, revoked_at__isnull=True)
-        actors = [program(token=each, project=ramp.project, via=Via.RAMP) for each in tokens]
-        return next((actor for actor in actors if actor.may(Right.FLIP)), nobody)
+        return program_named(name=ramp.starter, project=ramp.project, via=Via.RAMP, now=now)
     if ramp.started_via == Via.COMMAND:
         return Actor(name=ramp.starter, via=Via.RAMP, rights=console(name=ramp.starter).rights)
     return nobody

@@ -142,13 +142,13 @@ def flip(
         project, climbs, actor=actor, now=now, override=override, break_glass=break_glass, approved=bool(approver)
     )
     signed: dict[str, Any] = {"approved_by": approver} if approver else {}
-    signed |= {"broke_the_glass": True} if break_glass and passed else {}
+    forced = {"broke_the_glass": True} if break_glass else {}
     moves = [
         _Move(
             climb.unit,
             climb.target,
             climb.direction,
-            climb.judgement.as_record() | signed,
+            climb.judgement.as_record() | signed | (forced if climb.unit.pk in passed else {}),
             override=climb.unit.pk in passed,
         )
         for climb in climbs

@@ -39,6 +39,7 @@ class Event(models.TextChoices):
     LEDGER = "ledger", "ledger check failed"
     ALERT = "alert", "alert came in"
     POLICY = "policy", "policy changed or waiver signed"
+    WEEKLY = "weekly", "the week in a few sentences, on Mondays"
 
 
 MOMENTS = frozenset(

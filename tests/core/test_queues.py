@@ -152,3 +152,49 @@ def test_best_moves__of_a_lopsided_plan__move_to_the_team_that_holds_the_end() -
     assert (best[0].move.giver, best[0].move.taker) == ("ants", "bees")
     assert best[0].gained_weeks > 0
     assert best[0].chance is not None
+
+
+# -------------------------------------------------------------------------------- bad input
+
+
+def test_outlook__of_a_deadline_in_the_past__has_no_chance_and_mini_deadlines_before_it() -> None:
+    over = TODAY - timedelta(days=30)
+    found = outlook(plan=CHAIN, today=TODAY, target=over)
+    assert found.chance(over) == 0.0
+    assert all(team.due is not None and team.due <= over for team in found.teams)
+
+
+def test_outlook__of_a_hundred_pieces_in_a_chain__takes_their_sum_and_all_of_them_are_critical() -> None:
+    chain = [
+        Piece(id=f"{at:03}", team=("ants", "bees")[at % 2], size=2, needs=(f"{at - 1:03}",) if at else ())
+        for at in range(100)
+    ]
+    found = outlook(plan=plan(*chain, ants=10, bees=10), today=TODAY)
+    assert 20 <= weeks(found.p50) <= 22, "one waits while the other works: 200 at ten a week"
+    assert len(found.critical) == 100
+    assert {share for _, share in found.critical} == {1.0}
+
+
+def test_outlook__of_a_team_without_people__holds_up_those_that_wait_for_it_only() -> None:
+    pieces = (
+        Piece(id="a", team="ants", size=10),
+        Piece(id="b", team="bees", size=10, needs=("a",)),
+        Piece(id="c", team="cats", size=10),
+    )
+    found = outlook(plan=plan(*pieces, ants=5, bees=5, cats=5, people={"ants": 0.0}), today=TODAY)
+    ends = {team.team: team.p85 for team in found.teams}
+    assert (ends["ants"], ends["bees"]) == (None, None)
+    assert 2 <= weeks(ends["cats"]) <= 3
+    assert dict(found.critical) == {"a": 1.0}, "what waits for it is not what holds the end"
+
+
+def test_move__to_a_team_without_people__is_refused_because_nobody_knows_its_pace() -> None:
+    empty = plan(Piece(id="a", team="ants", size=9), Piece(id="b", team="bees", size=9), ants=1, bees=1)
+    crewed = Plan(pieces=empty.pieces, teams=empty.teams, people={"ants": 3, "bees": 0})
+    with pytest.raises(Impossible) as refused:
+        applied(plan=crewed, wish=Wish(moves=(Move(giver="ants", taker="bees"),)))
+    assert refused.value.field == "taker"
+
+
+def test_best_moves__with_nobody_to_spare__are_none() -> None:
+    assert best_moves(plan=ALONE, today=TODAY) == ()

@@ -1,58 +1,18 @@
 """The burn-up: what ledger and inventory say about days gone by."""
 
-from collections.abc import Callable
-from datetime import UTC, date, datetime, timedelta
+from datetime import date, datetime, timedelta
 
-import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from migrator.access.rights import console
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Service, Unit
 from migrator.inventory.services import create_team, create_unit, save_service
 from migrator.observations.models import Resolution, Rollup, Traffic
-from migrator.planning.queries import Slice, burn_up, traffic
+from migrator.planning.queries import Slice, burn_up, prospect, traffic
 from migrator.rollout.scopes import one_unit
 from migrator.rollout.services import Change, flip, rollback
-
-NOW = datetime(2026, 11, 21, 12, 0, tzinfo=UTC)
-ACTOR = console(name="test")
-History = Callable[..., Unit]
-
-
-def days_ago(days: float) -> datetime:
-    return NOW - timedelta(days=days)
-
-
-@pytest.fixture
-def service(project: Project) -> Service:
-    return save_service(project=project, name="main")
-
-
-@pytest.fixture
-def history(service: Service) -> History:
-    """`history("GET /a", 9, {5: Stage.SHADOW})`: a unit added nine days ago, in shadow since five days."""
-
-    def made(key: str, added: float, moves: dict[float, Stage] | None = None, **options: object) -> Unit:
-        unit = create_unit(
-            project=service.project, key=key, kind="endpoint", now=days_ago(added), **({"service": service} | options)
-        )
-        for days, stage in (moves or {}).items():
-            unit.refresh_from_db()
-            change = Change(unit_id=unit.pk, version=unit.version, stage=stage)
-            flip(
-                project=unit.project,
-                changes=[change],
-                actor=ACTOR,
-                reason="x",
-                now=days_ago(days),
-                override=True,
-            )
-        unit.refresh_from_db()
-        return unit
-
-    return made
+from tests.planning.conftest import ACTOR, NOW, History, days_ago, finished, move
 
 
 def test_burn_up__of_a_unit_that_climbs__counts_it_where_it_stood_each_day(project: Project, history: History) -> None:
@@ -137,35 +97,73 @@ def test_burn_up__of_many_units__asks_as_few_queries_as_of_one(project: Project,
         with CaptureQueriesContext(connection) as queries:
             burn_up(project=project, now=NOW)
         asked.append(len(queries))
-    assert asked == [3, 3]
+    assert asked == [5, 5]
 
 
-CLIMB = [Stage.SHADOW, Stage.SIDE_BY_SIDE, Stage.CANARY, Stage.CUTOVER]
+def test_burn_up__of_a_unit_finished_and_reopened_ten_times__follows_every_turn(
+    project: Project, history: History
+) -> None:
+    unit = history("GET /a", 25, finished(22))
+    for turn in range(10):
+        move(unit, Stage.CANARY, days_ago(20 - 2 * turn))
+        move(unit, Stage.CUTOVER, days_ago(19 - 2 * turn))
+    found = burn_up(project=project, now=NOW, days=24)
+    assert found.scope == (1,) * 25
+    assert found.moved == (0, 0, 1, 1, *(0, 1) * 10, 1)
 
 
-def test_no_forecast__of_a_short_history__says_how_much_is_missing(project: Project, history: History) -> None:
-    history("GET /a", 30, {29 - step: stage for step, stage in enumerate(CLIMB)})
+def test_burn_up__without_any_unit__is_empty_and_says_so(project: Project) -> None:
+    found = prospect(project=project, now=NOW, days=None)
+    assert set(found.found.scope) == {0}
+    assert (found.found.left, found.found.pace) == (0, None)
+    assert found.chance is None
+    assert found.reason == "Nothing is left to forecast: all of it is done."
+
+
+def test_burn_up__of_one_day__has_no_pace_and_no_forecast(project: Project, history: History) -> None:
+    history("GET /a", 0.1)
+    found = prospect(project=project, now=NOW, days=None)
+    assert found.found.days == (NOW.date(),)
+    assert found.found.scope == (1,)
+    assert (found.found.pace, found.found.weeks) == (None, ())
+    assert "nothing was finished yet" in found.reason
+
+
+def test_burn_up__of_all_days__begins_with_the_first_thing_that_happened(project: Project, history: History) -> None:
+    history("GET /a", 400, {350: Stage.SHADOW})
+    found = burn_up(project=project, now=NOW, days=None)
+    assert found.days[0] == days_ago(400).date()
+    assert found.counts[Stage.BACKLOG][0] == 1
+    assert found.last(10) == burn_up(project=project, now=NOW, days=10)
+
+
+def test_prospect__of_a_short_history__says_how_much_is_missing(project: Project, history: History) -> None:
+    history("GET /a", 30, finished(25))
     history("GET /b", 30)
-    found = burn_up(project=project, now=NOW)
-    assert found.weeks_of_finished_work == 3
-    assert "needs 6 weeks" in found.no_forecast
-    assert "there are 3" in found.no_forecast
+    found = prospect(project=project, now=NOW)
+    assert "needs 6 weeks" in found.reason
+    assert "there are 4 weeks" in found.reason
 
 
-def test_no_forecast__of_a_long_history__points_at_the_pace(project: Project, history: History) -> None:
-    history("GET /a", 80, {79 - step: stage for step, stage in enumerate(CLIMB)})
-    history("GET /b", 80)
-    assert "pace" in burn_up(project=project, now=NOW).no_forecast
+def test_prospect__of_a_steady_history__gives_dates_and_a_chance(project: Project, history: History) -> None:
+    for number in range(12):
+        history(f"GET /{number}", 90, finished(84 - 7 * number))
+    history("GET /left", 90)
+    project.deadline = NOW.date() + timedelta(weeks=30)
+    found = prospect(project=project, now=NOW)
+    assert not found.reason
+    assert found.chance is not None
+    assert found.chance > 0.9
 
 
-def test_no_forecast__with_nothing_left__says_so(project: Project, history: History) -> None:
-    history("GET /a", 80, {79 - step: stage for step, stage in enumerate(CLIMB)})
-    assert "Nothing is left" in burn_up(project=project, now=NOW).no_forecast
+def test_prospect__with_nothing_left__says_so(project: Project, history: History) -> None:
+    history("GET /a", 80, finished(79))
+    assert "Nothing is left" in prospect(project=project, now=NOW).reason
 
 
 def test_pace__of_the_last_four_weeks__stands_beside_what_the_deadline_asks(project: Project, history: History) -> None:
     for number in range(4):
-        history(f"GET /{number}", 40, {20 - number - step / 10: stage for step, stage in enumerate(CLIMB)})
+        history(f"GET /{number}", 40, finished(20 - number))
     history("GET /left", 40)
     project.deadline = NOW.date() + timedelta(days=7)
     found = burn_up(project=project, now=NOW)

@@ -2,7 +2,7 @@
 // ("--stage-canary", "--candidate/0.15"), so one figure serves the light and the dark scheme.
 "use strict";
 
-const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "reset" };
+const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "autosize" };
 const PIN_REACH = 24;
 const TOKEN = /^--([\w-]+)(?:\/([\d.]+))?$/;
 
@@ -45,20 +45,74 @@ function plotly() {
   return library;
 }
 
-/** A press on a pin, not somewhere on the line below it, leads to where the pin's event is told. */
+/** A press on a pin, not somewhere above or below it, leads to where the pin's event is told. */
 function follow(plot) {
   plot.on("plotly_click", ({ points, event }) => {
-    const pin = points.find(({ data }) => data.meta?.links);
-    const address = pin?.data.meta.links[pin.pointIndex];
     const { top } = plot.getBoundingClientRect();
-    if (address && event.clientY - top < plot.layout.margin.t + PIN_REACH) location.assign(address);
+    for (const { data, pointIndex, yaxis, y } of points) {
+      const address = data.meta?.links?.[pointIndex];
+      const height = yaxis._offset + yaxis.c2p(y);
+      if (address && Math.abs(event.clientY - top - height) < PIN_REACH) return location.assign(address);
+    }
   });
 }
 
-/** On a phone there is room for fewer moments under the axis. */
+const dayOf = (moment) => String(moment).slice(0, 10);
+
+/** The days that the address asks for, as Plotly takes them; null where it names none. */
+function asked(plot) {
+  const query = new URLSearchParams(location.search);
+  const [from, to] = [query.get("from"), query.get("to")];
+  if (!from && !to) return null;
+  return [from || plot.whole[0], to || plot.whole[1]];
+}
+
+/** Zooming by a drag writes the days into the address, so that it can be sent; going back restores them. */
+function zoomable(plot, library) {
+  plot.on("plotly_relayout", (change) => {
+    if (plot.restoring || !("xaxis.range[0]" in change || "xaxis.autorange" in change)) return;
+    const address = new URL(location.href);
+    const whole = "xaxis.autorange" in change;
+    for (const [name, at] of [["from", 0], ["to", 1]]) {
+      if (whole) address.searchParams.delete(name);
+      else address.searchParams.set(name, dayOf(change[`xaxis.range[${at}]`]));
+    }
+    if (address.href !== location.href) history.pushState({ zoomed: true }, "", address);
+    if (whole) restore(plot, library);
+  });
+}
+
+async function restore(plot, library) {
+  plot.restoring = true;
+  await library.relayout(plot, { "xaxis.range": asked(plot) || plot.whole });
+  plot.restoring = false;
+}
+
+window.addEventListener("popstate", async (event) => {
+  if (event.state?.htmx) return;
+  for (const plot of document.querySelectorAll("[data-zoom]")) {
+    if (plot.whole) restore(plot, await plotly());
+  }
+});
+
+/** The chart as a picture, on the page's own ground: what is transparent here is black elsewhere. */
+document.addEventListener("click", async (event) => {
+  const button = event.target.closest("[data-png]");
+  const plot = button && document.querySelector(`[data-chart="${button.dataset.png}"]`);
+  if (!plot?.layout) return;
+  const layout = { ...plot.layout, paper_bgcolor: colour("--surface"), width: 1280, height: 640 };
+  const library = await plotly();
+  const address = await library.toImage({ data: plot.data, layout }, { format: "png", width: 1280, height: 640, scale: 2 });
+  Object.assign(document.createElement("a"), { href: address, download: `${button.dataset.name}.png` }).click();
+});
+
+/** On a phone there is room for fewer moments under the axis, and for the names that matter most above it. */
 function fitted(layout, plot) {
   const narrow = plot.clientWidth < 520;
-  return { ...layout, height: plot.clientHeight, xaxis: { ...layout.xaxis, ...(narrow ? { nticks: 4 } : {}) } };
+  const said = layout.annotations ?? [];
+  const annotations = narrow ? said.filter(({ name }) => name !== "aside") : said;
+  const xaxis = { ...layout.xaxis, ...(narrow ? { nticks: 4 } : {}) };
+  return { ...layout, annotations, height: plot.clientHeight, xaxis };
 }
 
 async function draw(again) {
@@ -71,8 +125,11 @@ async function draw(again) {
     const first = plot.drawn === undefined;
     plot.drawn = text;
     const { data, layout } = painted(JSON.parse(text));
-    await library.react(plot, data, fitted(layout, plot), CONFIG);
+    const zooms = "zoom" in plot.dataset;
+    plot.whole = layout.xaxis.range;
+    await library.react(plot, data, { ...fitted(layout, plot), ...(zooms ? { dragmode: "zoom" } : {}) }, CONFIG);
     if (first) follow(plot);
+    if (first && zooms) zoomable(plot, library);
   }
 }
 

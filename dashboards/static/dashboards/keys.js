@@ -1,7 +1,7 @@
 // The keyboard, sheets, menus and the theme. Everything here has a way without a script.
 "use strict";
 
-const typing = (target) => target.closest("input, textarea, select, [contenteditable]");
+const typing = (target) => target.closest("input:not([type=checkbox], [type=radio]), textarea, select, [contenteditable]");
 
 function openSheet(id) {
   const sheet = document.getElementById(id);
@@ -23,6 +23,56 @@ function step(by) {
   next.querySelector("a.open, a[href], summary")?.focus({ preventScroll: true });
 }
 
+function current() {
+  return document.activeElement?.closest("[data-row]");
+}
+
+let lastPicked = null;
+
+/** Tick the row at hand; with `range`, all rows from the last one that was ticked. */
+function pick(row, range) {
+  const box = row?.querySelector("[data-pick]");
+  if (!box) return;
+  const all = rows().filter((each) => each.querySelector("[data-pick]"));
+  const from = range && lastPicked ? all.findIndex((each) => each.dataset.key === lastPicked) : -1;
+  const to = all.indexOf(row);
+  const ticked = range ? true : !box.checked;
+  const stretch = from < 0 ? [row] : all.slice(Math.min(from, to), Math.max(from, to) + 1);
+  for (const each of stretch) each.querySelector("[data-pick]").checked = ticked;
+  lastPicked = row.dataset.key;
+  countPicked();
+}
+
+/** The bar of what is chosen says how many, and its buttons what they would do to how many. */
+function countPicked() {
+  const bar = document.querySelector(".selection");
+  if (!bar) return;
+  const picked = document.querySelectorAll("[data-pick]:checked").length;
+  bar.classList.toggle("some", picked > 0);
+  bar.querySelector("[data-picked-none]").hidden = picked > 0;
+  const told = bar.querySelector("[data-picked-some]");
+  told.hidden = picked === 0;
+  told.textContent = `${picked.toLocaleString("en")} ticked`;
+  for (const button of bar.querySelectorAll("[data-told]")) {
+    button.textContent = `${button.dataset.told} ${picked.toLocaleString("en")}`;
+  }
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.matches("[data-pick]")) {
+    lastPicked = event.target.closest("[data-row]")?.dataset.key ?? null;
+    countPicked();
+  }
+  // A word typed into the search and a control of the same name: the one that was touched last counts.
+  const search = event.target.form?.querySelector("[data-words]");
+  if (search && event.target.nodeName === "SELECT" && search.dataset.words.split(" ").includes(event.target.name)) {
+    search.value = search.value.replace(new RegExp(`(^|\\s)${event.target.name}:("[^"]*"|\\S*)`, "g"), "").trim();
+  }
+}, { capture: true });
+document.addEventListener("reset", () => setTimeout(countPicked));
+document.addEventListener("htmx:afterSettle", countPicked);
+window.addEventListener("pageshow", countPicked);
+
 function goTo(letter) {
   document.querySelector(`a[data-go="${letter}"]`)?.click();
 }
@@ -31,6 +81,8 @@ const ACTS = {
   "/": () => document.querySelector("[data-search]")?.focus(),
   j: () => step(1),
   k: () => step(-1),
+  x: () => pick(current(), false),
+  X: () => pick(current(), true),
   "?": () => openSheet("keys"),
 };
 
@@ -111,8 +163,6 @@ document.addEventListener("submit", (event) => {
   }
   document.dispatchEvent(new Event("theme"));
 });
-
-document.querySelector(".nav [aria-current]")?.scrollIntoView({ inline: "center", block: "nearest" });
 
 window.addEventListener("pageshow", () => {
   for (const form of document.querySelectorAll("form[data-sent]")) delete form.dataset.sent;

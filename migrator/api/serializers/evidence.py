@@ -8,7 +8,7 @@ from rest_framework import serializers
 
 from migrator.api.schema import GateSerializer
 from migrator.api.times import EARLIEST, LATEST
-from migrator.core.gate import Evidence, Word
+from migrator.core.gate import Evidence, Gate, Word
 from migrator.core.wire import Outcome, Side
 from migrator.gates.queries import Judgement
 from migrator.inventory.models import Unit
@@ -153,6 +153,20 @@ class LatencySerializer(serializers.Serializer[Any]):
     p99 = serializers.FloatField(allow_null=True)
 
 
+class WeighedGateSerializer(GateSerializer):
+    """A gate with what it rests on."""
+
+    numbers = serializers.DictField(
+        child=serializers.FloatField(allow_null=True), help_text="What the reason says, as plain numbers."
+    )
+    evidence = serializers.CharField(allow_null=True, help_text="Address of what shows it; null where nothing does.")
+    eta = serializers.DateTimeField(
+        allow_null=True, help_text="When it will be met if traffic and rate stay as they are; null for nobody knows."
+    )
+    harm = serializers.BooleanField(help_text="Callers are proven to be hurt.")
+    advice = serializers.BooleanField(help_text="Shown beside the others, and never decides.")
+
+
 class EvidenceSerializer(serializers.Serializer[Any]):
     """Evidence of one unit and what it amounts to."""
 
@@ -184,12 +198,19 @@ class EvidenceSerializer(serializers.Serializer[Any]):
         help_text="How the mismatches of the present evidence were looked into: confirmed, moved, lagged …",
     )
     pairs_missing = serializers.IntegerField(allow_null=True, help_text="Clean independent pairs still needed.")
-    gates = GateSerializer(many=True)
+    eta = serializers.DateTimeField(allow_null=True, help_text="When the evidence will suffice at this traffic.")
+    eta_sentence = serializers.CharField(help_text="The same in words, with the ways out where that is never.")
+    gates = WeighedGateSerializer(many=True)
 
 
 def moment(at: float | None) -> datetime | None:
     """Seconds since the epoch as a time in UTC."""
     return None if at is None else datetime.fromtimestamp(at, tz=UTC)
+
+
+def to_come(at: float | None) -> datetime | None:
+    """A moment ahead; None where it lies further away than calendars go."""
+    return moment(at) if at is not None and at < LATEST.timestamp() else None
 
 
 def evidence_json(unit: Unit, judgement: Judgement, evidence: Evidence) -> Json:
@@ -217,5 +238,38 @@ def evidence_json(unit: Unit, judgement: Judgement, evidence: Evidence) -> Json:
         "verdict_reason": verdict.reason,
         "proofs": {proof.value: count for proof, count in proofs_of(unit=unit).items()},
         "pairs_missing": verdict.pairs_missing,
-        "gates": verdict.gates,
+        "eta": to_come(verdict.eta),
+        "eta_sentence": verdict.eta_sentence,
+        "gates": [gate_json(unit, gate) for gate in verdict.gates],
     }
+
+
+def gate_json(unit: Unit, gate: Gate) -> Json:
+    """A gate as WeighedGateSerializer describes it."""
+    return {
+        "name": gate.name,
+        "result": gate.result,
+        "reason": gate.reason,
+        "numbers": gate.numbers,
+        "evidence": _shown_at(unit, gate.evidence),
+        "eta": to_come(gate.eta),
+        "harm": gate.harm,
+        "advice": gate.advice,
+    }
+
+
+def _shown_at(unit: Unit, evidence: str) -> str | None:
+    """The address of what shows a gate's numbers: `series:share` is that series of the unit."""
+    name, _, metric = evidence.partition(":")
+    if name == "series" and metric in list(Metric):
+        return f"/api/v1/units/{unit.pk}/series/?metric={metric}"
+    template = _PLACES.get(name)
+    return template.format(unit=unit.pk, slug=unit.project.slug) if template else None
+
+
+_PLACES = {
+    "mismatches": "/api/v1/units/{unit}/mismatches/",
+    "latency": "/api/v1/units/{unit}/series/?metric=latency_p99",
+    "arrivals": "/api/v1/projects/{slug}/data-planes/",
+    "deploys": "/api/v1/projects/{slug}/deploys/",
+}

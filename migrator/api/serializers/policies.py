@@ -82,7 +82,7 @@ class RemovalSerializer(StrictSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1_000)
 
 
-class OriginSerializer(serializers.Serializer[Any]):
+class SettingOriginSerializer(serializers.Serializer[Any]):
     """One setting of a unit's policy, and the layer that set it."""
 
     name = serializers.CharField()
@@ -95,7 +95,7 @@ class UnitPolicySerializer(serializers.Serializer[Any]):
     """What is demanded of one unit, and where each demand comes from."""
 
     unit = serializers.IntegerField()
-    settings = OriginSerializer(many=True)
+    settings = SettingOriginSerializer(many=True)
     flaws = FlawSerializer(many=True)
 
 

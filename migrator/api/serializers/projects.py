@@ -33,6 +33,7 @@ class ProjectChangeSerializer(ProjectSerializer):
     """What may change of a project: its slug is part of addresses and stays."""
 
     slug = serializers.SlugField(read_only=True)
+    policy = serializers.DictField(read_only=True, help_text="Changed at `/projects/{slug}/policy/`.")
 
 
 class TeamSerializer(StrictSerializer):
@@ -104,6 +105,12 @@ class DataPlaneSerializer(serializers.Serializer[DataPlane]):
     live = serializers.SerializerMethodField(help_text="Whether it was heard a moment ago.")
     lag = serializers.SerializerMethodField(help_text="Seconds since it was last heard.")
     forced_legacy = serializers.BooleanField(help_text="Its own switch holds it at legacy.")
+    left_out = serializers.ListField(
+        child=serializers.CharField(), help_text="Keys of units whose candidate it leaves out: it fails or hangs."
+    )
+    overrides = serializers.ListField(
+        child=serializers.CharField(), help_text="Ids of the signed overrides that it obeys."
+    )
     first_seen_at = serializers.DateTimeField()
     last_seen_at = serializers.DateTimeField()
 

@@ -57,7 +57,7 @@ class RampChangeSerializer(StrictSerializer):
     reason = serializers.CharField(required=False, allow_blank=True, default="", max_length=1_000)
 
 
-class LeftSerializer(serializers.Serializer[Any]):
+class LeftOutSerializer(serializers.Serializer[Any]):
     """A unit that nothing is done for."""
 
     unit = serializers.IntegerField(source="unit_id")
@@ -100,7 +100,7 @@ class StartedSerializer(serializers.Serializer[Any]):
     batch = serializers.CharField(allow_null=True)
     started = serializers.IntegerField()
     ramps = RampSerializer(many=True, help_text="The first hundred; the list has all.")
-    left = LeftSerializer(many=True)
+    left = LeftOutSerializer(many=True)
     sentence = serializers.CharField()
 
 

@@ -1,5 +1,6 @@
 """The API's handle on the single door: flip, roll back, and read the ledger."""
 
+from collections.abc import Mapping
 from typing import Any, ClassVar
 
 from django.utils import timezone
@@ -29,6 +30,17 @@ SHOWN = 100
 """Entries that an answer to a rollback shows; the ledger has all."""
 
 
+def change_of(unit_id: int, wanted: Mapping[str, Any]) -> Change:
+    """What a body wants of one unit."""
+    return Change(
+        unit_id=unit_id,
+        version=wanted["version"],
+        stage=wanted.get("stage"),
+        candidate=wanted.get("candidate_percent"),
+        mirror=wanted.get("mirror_percent"),
+    )
+
+
 class FlipUnit(UnitView):
     """Move one unit."""
 
@@ -44,15 +56,7 @@ class FlipUnit(UnitView):
         wanted = body.validated_data
         flips = flip(
             project=self.project,
-            changes=[
-                Change(
-                    unit_id=self.unit.pk,
-                    version=wanted["version"],
-                    stage=wanted.get("stage"),
-                    candidate=wanted.get("candidate_percent"),
-                    mirror=wanted.get("mirror_percent"),
-                )
-            ],
+            changes=[change_of(self.unit.pk, wanted)],
             actor=self.actor,
             reason=wanted["reason"],
             now=timezone.now(),

@@ -17,7 +17,7 @@ from migrator.api.schema import described, listed
 from migrator.api.serializers.ramps import (
     PLAN,
     WHICH,
-    LeftSerializer,
+    LeftOutSerializer,
     NewRampsSerializer,
     RampChangeSerializer,
     RampSerializer,
@@ -115,7 +115,7 @@ def none_ready(refused: ramps.NoneReady) -> Response:
         status.HTTP_422_UNPROCESSABLE_ENTITY,
         "Nothing was started",
         str(refused),
-        left=LeftSerializer(refused.left[:SHOWN], many=True).data,
+        left=LeftOutSerializer(refused.left[:SHOWN], many=True).data,
         errors=[error("units", f"{left.key}: {left.reason}") for left in refused.left[:SHOWN]],
     )
     return Response(body, status=status.HTTP_422_UNPROCESSABLE_ENTITY, content_type=MEDIA_TYPE)

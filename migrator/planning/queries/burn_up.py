@@ -5,7 +5,7 @@ cannot disagree with what happened, and is not rewritten when somebody moves a u
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
@@ -188,8 +188,8 @@ class _Reading:
         for day, number, before, after in self._per_day(changes, "at", "from_stage", "to_stage", unit="unit__"):
             self._moved(day, before, after, number)
 
-    def _counted(self, which: Mapping[str, Any]) -> None:
-        """From the days that are counted, and what came since."""
+    def _counted(self, which: Mapping[str, Any], without: Collection[int] = ()) -> int:
+        """From the days that are counted, and what came since, but for these units. Returns the last counted flip."""
         upto = Counted.objects.filter(project=self._project).values_list("flip", flat=True).first() or 0
         rows = DayCount.objects.filter(project=self._project, **which)
         total: Any = Sum("points") + Value(self._mean) * Sum("unknown") if self._by_effort else Sum("units")
@@ -197,7 +197,8 @@ class _Reading:
         for day, before, after, number in found.order_by():
             self._moved(day, before, after, number)
         newer = {f"unit__{tag}": value for tag, value in which.items()}
-        self._flips(Flip.objects.filter(project=self._project, pk__gt=upto, **newer))
+        self._flips(Flip.objects.filter(project=self._project, pk__gt=upto, **newer).exclude(unit_id__in=without))
+        return upto
 
     def _per_day(self, rows: QuerySet[Any], moment: str, *by: str, unit: str = "") -> Iterator[tuple[Any, ...]]:
         """(day, how much, *by) for each day on which something happened."""
@@ -221,16 +222,26 @@ class _Reading:
         steady = Unit.objects.filter(self._units.of_units(self._project), project=self._project)
         self._scope(steady.exclude(pk__in=changed.keys()))
         tags = {"kind": self._units.kind or None, "service_id__in": services, "team_id__in": teams}
-        self._counted({tag: value for tag, value in tags.items() if value is not None})
+        upto = self._counted({tag: value for tag, value in tags.items() if value is not None}, without=changed.keys())
         for history in changed.values():
-            self._wandered(history, services, teams)
+            self._wandered(history, services, teams, upto)
         return None
 
-    def _wandered(self, history: "_Wanderer", services: list[int] | None, teams: list[int] | None) -> None:
-        """A unit that changed its tags: in scope from when it was theirs until it was not."""
+    def _wandered(self, history: "_Wanderer", services: list[int] | None, teams: list[int] | None, upto: int) -> None:
+        """A unit that changed its tags: in scope from when it was theirs until it was not.
+
+        Its moves up to a flip are counted already, as it was tagged then.
+        """
+
+        def fit(service: int, team: int | None) -> bool:
+            return (services is None or service in services) and (teams is None or team in teams)
+
+        for at, before, after, flip in history.moves:
+            if flip > upto and fit(*history.tags_at(at)):
+                self._moved(at.date(), before, after, self._weight(history))
         here = False
         for at, service, team in history.tags:
-            fits = (services is None or service in services) and (teams is None or team in teams)
+            fits = fit(service, team)
             if fits and not here:
                 self._came(at.date(), history.stage_at(at), self._weight(history))
             elif here and not fits:
@@ -255,7 +266,7 @@ class _Reading:
     def _lived(self, unit: "_Wanderer", since: datetime, until: datetime | None) -> None:
         weight = self._weight(unit)
         self._came(since.date(), unit.stage_at(since), weight)
-        for at, before, after in unit.moves:
+        for at, before, after, _ in unit.moves:
             if at > since and (until is None or at <= until):
                 self._moved(at.date(), before, after, weight)
         end = min(filter(None, (until, unit.gone_at)), default=None)
@@ -270,25 +281,31 @@ class _Wanderer:
     added_at: datetime
     gone_at: datetime | None
     points: float | None
-    moves: list[tuple[datetime, str, str]] = field(default_factory=list)
+    moves: list[tuple[datetime, str, str, int]] = field(default_factory=list)
+    """When, from where, to where, by which flip."""
     tags: list[tuple[datetime, int, int | None]] = field(default_factory=list)
     """Since when it was which service's and which team's."""
 
     def stage_at(self, moment: datetime) -> Stage:
         stage = Stage.BACKLOG
-        for at, _, after in self.moves:
+        for at, _, after, _ in self.moves:
             if at > moment:
                 break
             stage = Stage(after)
         return stage
+
+    def tags_at(self, moment: datetime) -> tuple[int, int | None]:
+        """Service and team; only of units whose tags were read."""
+        standing = [(service, team) for at, service, team in self.tags if at <= moment]
+        return standing[-1] if standing else self.tags[0][1:]
 
 
 def _wanderers(unit_ids: Iterable[int]) -> dict[int, _Wanderer]:
     rows = Unit.objects.filter(pk__in=list(unit_ids)).values_list("pk", "added_at", "gone_at", "effort__points")
     known = {pk: _Wanderer(added, gone, points) for pk, added, gone, points in rows}
     flips = Flip.objects.filter(unit_id__in=known).exclude(from_stage=F("to_stage")).order_by("pk")
-    for pk, at, before, after in flips.values_list("unit_id", "at", "from_stage", "to_stage"):
-        known[pk].moves.append((at, before, after))
+    for pk, at, before, after, flip in flips.values_list("unit_id", "at", "from_stage", "to_stage", "pk"):
+        known[pk].moves.append((at, before, after, flip))
     return known
 
 

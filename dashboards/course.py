@@ -1,0 +1,143 @@
+"""Whether a project ends in time, in two words and in one picture. Pure: no request, no clock."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from dashboards import words
+from migrator.core.forecast import Forecast
+from migrator.core.queues import SURE
+from migrator.core.stages import LADDER
+from migrator.planning.queries import BurnUp, Prospect
+
+EVEN: Final = 0.5
+POINTS: Final = 120
+"""Days that a picture draws, however long the history."""
+LONGEST_AHEAD: Final = 1.5
+"""Times the past: further ahead the picture does not look, or the past would be a line at its edge."""
+
+
+def standing(*, chance: float | None, left: float, scope: float) -> str:
+    """`done`, `on course`, `at risk`, `late`; empty where nothing can be said."""
+    if scope and left <= 0:
+        return "done"
+    if chance is None:
+        return ""
+    return "on course" if chance >= SURE else "at risk" if chance >= EVEN else "late"
+
+
+def share_done(found: BurnUp) -> float | None:
+    """A fraction; None where nothing is in scope."""
+    return found.done[-1] / found.scope[-1] if found.scope[-1] else None
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Band:
+    """One stage of the picture. `points` are those of an SVG polygon in a box of 100 by 100."""
+
+    stage: str
+    label: str
+    points: str
+    count: float
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The burn-up in a box of 100 by 100, its origin at the upper left; lines as points of an SVG polyline."""
+
+    bands: tuple[Band, ...]
+    """From what is done, at the bottom, to the backlog."""
+    scope: str
+    ahead: str
+    """Where the forecast is even to 85 % sure to end: a triangle. Empty without one."""
+    deadline: str
+    """X of the deadline; empty where none is in sight."""
+    today: str
+    first: date
+    last: date
+    told: str
+    """What the picture shows, in words."""
+
+
+def picture(found: Prospect) -> Picture | None:
+    """None where nothing was ever in scope."""
+    burn_up = found.found
+    most = max(burn_up.scope)
+    if not most:
+        return None
+    box = _Box(first=burn_up.days[0], last=_last_day(found), most=most * 1.04)
+    chosen = _chosen(len(burn_up.days))
+    days = [burn_up.days[at] for at in chosen]
+    return Picture(
+        bands=tuple(_bands(burn_up, box, chosen)),
+        scope=box.line(days, [burn_up.scope[at] for at in chosen]),
+        ahead=_ahead(found, box),
+        deadline=box.x(burn_up.deadline) if burn_up.deadline and burn_up.deadline <= box.last else "",
+        today=box.x(burn_up.days[-1]),
+        first=box.first,
+        last=box.last,
+        told=_told(burn_up),
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class _Box:
+    first: date
+    last: date
+    most: float
+
+    def x(self, day: date) -> str:
+        return f"{100 * (min(day, self.last) - self.first).days / max(1, (self.last - self.first).days):.2f}"
+
+    def y(self, value: float) -> str:
+        return f"{100 - 100 * value / self.most:.2f}"
+
+    def line(self, days: Sequence[date], values: Sequence[float]) -> str:
+        return " ".join(f"{self.x(day)},{self.y(value)}" for day, value in zip(days, values, strict=True))
+
+
+def _chosen(length: int) -> list[int]:
+    """Evenly spread days, the last one always among them."""
+    step = max(1, -(-length // POINTS))
+    return sorted({*range(length - 1, -1, -step), 0})
+
+
+def _last_day(found: Prospect) -> date:
+    """Far enough to see the deadline and the end, as long as the past stays in sight."""
+    days = found.found.days
+    p85 = found.forecast.p85 if isinstance(found.forecast, Forecast) else None
+    wanted = max(filter(None, (days[-1], found.found.deadline, p85)))
+    furthest = days[-1] + timedelta(days=max(28, round((days[-1] - days[0]).days * LONGEST_AHEAD)))
+    return min(wanted, furthest)
+
+
+def _bands(burn_up: BurnUp, box: _Box, chosen: Sequence[int]) -> Iterable[Band]:
+    """Stages stacked from the last of the ladder upwards, so that what is done grows from the ground."""
+    days = [burn_up.days[at] for at in chosen]
+    floor = [0.0] * len(chosen)
+    for rung in reversed(LADDER):
+        counts = burn_up.counts[rung.stage]
+        top = [low + counts[at] for low, at in zip(floor, chosen, strict=True)]
+        if any(counts[at] for at in chosen):
+            outline = f"{box.line(days, top)} {box.line(days[::-1], floor[::-1])}"
+            yield Band(stage=rung.stage.value, label=rung.label, points=outline, count=counts[-1])
+        floor = top
+
+
+def _ahead(found: Prospect, box: _Box) -> str:
+    forecast, burn_up = found.forecast, found.found
+    if not isinstance(forecast, Forecast) or forecast.p50 is None or forecast.p85 is None:
+        return ""
+    start = f"{box.x(burn_up.days[-1])},{box.y(burn_up.done[-1])}"
+    top = box.y(burn_up.scope[-1])
+    return f"{start} {box.x(forecast.p50)},{top} {box.x(forecast.p85)},{top}"
+
+
+def _told(burn_up: BurnUp) -> str:
+    stood = ", ".join(
+        f"{words.number(burn_up.counts[rung.stage][-1])} {rung.label.lower()}"
+        for rung in LADDER
+        if burn_up.counts[rung.stage][-1]
+    )
+    return f"From {words.day(burn_up.days[0])} to {words.day(burn_up.days[-1])}: {stood or 'nothing in scope'} today."

@@ -1,0 +1,64 @@
+"""What holds the end up, and what would bring it nearer: the plan of the teams, lived through."""
+
+from dataclasses import dataclass
+from datetime import date, datetime
+
+from migrator.core.queues import Cycle, Outlook, Plan, TeamOutlook, outlook
+from migrator.core.stages import Stage
+from migrator.core.what_if import Impossible, Ranked, Wish, applied, best_moves
+from migrator.inventory.models import Project
+from migrator.planning.queries import Measure, deadline_of, plan_of
+
+TRIED_PEOPLE = 2.0
+"""How many people are moved when moves are ranked."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Looked:
+    """A plan and how it ends."""
+
+    plan: Plan
+    target: date | None
+    found: Outlook | None
+    """None where nothing is left, or where pieces need each other in a ring."""
+    ring: str = ""
+    """The ring in words; empty where there is none."""
+    best: tuple[Ranked, ...] = ()
+
+    @property
+    def teams(self) -> tuple[TeamOutlook, ...]:
+        return self.found.teams if self.found else ()
+
+    @property
+    def chance(self) -> float | None:
+        return self.found.chance(self.target) if self.found and self.target else None
+
+
+def look(
+    *,
+    project: Project,
+    now: datetime,
+    phase: str = "",
+    measure: Measure = Measure.UNITS,
+    done_stage: Stage = Stage.CUTOVER,
+    target: date | None = None,
+    ranked: bool = True,
+) -> Looked:
+    """Today's plan, and the best moves where they are asked for. Without a target the phase's or project's deadline."""
+    plan = plan_of(project=project, now=now, phase=phase, measure=measure, done_stage=done_stage)
+    target = target or deadline_of(project=project, phase=phase)
+    if not plan.pieces:
+        return Looked(plan=plan, target=target, found=None)
+    try:
+        found = outlook(plan=plan, today=now.date(), target=target)
+    except Cycle as ring:
+        return Looked(plan=plan, target=target, found=None, ring=str(ring))
+    moves = best_moves(plan=plan, today=now.date(), target=target, people=TRIED_PEOPLE) if ranked else ()
+    return Looked(plan=plan, target=target, found=found, best=moves)
+
+
+def otherwise(*, looked: Looked, wish: Wish, today: date, target: date | None) -> Outlook:
+    """How the same plan ends with the wish. Raises Impossible naming the part that cannot be."""
+    if looked.found is None:
+        raise Impossible("moves", looked.ring or "Nothing is left to plan.")
+    return outlook(plan=applied(plan=looked.plan, wish=wish), today=today, target=target)

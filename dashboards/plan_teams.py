@@ -1,0 +1,136 @@
+"""The plan as rows: teams, phases, milestones, and the way that the end hangs on. Plain data for the page."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+from typing import Final
+
+from dashboards.plan_outlook import Looked
+from migrator.core.forecast import recent
+from migrator.core.queues import Outlook, Piece, TeamOutlook
+
+PACE_WEEKS: Final = 4
+LONGEST_WAY: Final = 7
+"""Pieces of the critical path on the page."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TeamRow:
+    """One team of the plan."""
+
+    outlook: TeamOutlook
+    pace: float | None
+    """Done per week over the last four weeks; None without any."""
+    people: float | None
+    """None where nobody said."""
+
+    @property
+    def is_late(self) -> bool:
+        due, p85 = self.outlook.due, self.outlook.p85
+        return due is not None and (p85 is None or p85 > due)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Axis:
+    """The days that a row of bars is drawn over."""
+
+    first: date
+    last: date
+    target: date | None
+
+    def at(self, day: date) -> float:
+        """Where a day lies, from 0 to 100."""
+        whole = max(1, (self.last - self.first).days)
+        return min(100.0, max(0.0, 100 * (day - self.first).days / whole))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Leg:
+    """One piece of the critical path."""
+
+    piece: Piece
+    share: float
+    """Of the runs in which the end hung on it."""
+
+
+def team_rows(looked: Looked) -> list[TeamRow]:
+    """In the order of how much the end hangs on them."""
+    return [
+        TeamRow(outlook=each, pace=_pace(looked, each.team), people=looked.plan.people.get(each.team))
+        for each in looked.teams
+    ]
+
+
+def _pace(looked: Looked, team: str) -> float | None:
+    weeks = recent(looked.plan.teams[team].weeks)[-PACE_WEEKS:]
+    return sum(week.done for week in weeks) / len(weeks) if weeks else None
+
+
+def axis_of(looked: Looked, today: date) -> Axis:
+    """From today past the last date that matters."""
+    days = [day for each in looked.teams for day in (each.p50, each.p85, each.due) if day]
+    last = max([*days, *filter(None, [looked.target]), today + timedelta(days=14)])
+    return Axis(first=today, last=last + (last - today) / 20, target=looked.target)
+
+
+def critical_path(looked: Looked) -> list[Leg]:
+    """The chain on which the end hangs most: from its weightiest piece back along what it needs, and on to the end."""
+    if looked.found is None or not looked.found.critical:
+        return []
+    shares = dict(looked.found.critical)
+    pieces = {piece.id: piece for piece in looked.plan.pieces}
+    first = looked.found.critical[0][0]
+    back = _walked(first, needs_of(pieces), shares)
+    on = _walked(first, followers_of(looked.plan.pieces), shares)
+    chain = [*reversed(back[1:]), *on]
+    return [Leg(piece=pieces[pk], share=shares.get(pk, 0.0)) for pk in chain][:LONGEST_WAY]
+
+
+def needs_of(pieces: Mapping[str, Piece]) -> Mapping[str, Sequence[str]]:
+    return {pk: [need for need in piece.needs if need in pieces] for pk, piece in pieces.items()}
+
+
+def followers_of(pieces: Sequence[Piece]) -> Mapping[str, Sequence[str]]:
+    found: dict[str, list[str]] = {piece.id: [] for piece in pieces}
+    for piece in pieces:
+        for need in piece.needs:
+            if need in found:
+                found[need].append(piece.id)
+    return found
+
+
+def _walked(start: str, ways: Mapping[str, Sequence[str]], shares: Mapping[str, float]) -> list[str]:
+    """From one piece to the next that the end hangs on most, until it hangs on none."""
+    path = [start]
+    while True:
+        onward = [pk for pk in ways[path[-1]] if shares.get(pk) and pk not in path]
+        if not onward or len(path) >= LONGEST_WAY:
+            return path
+        path.append(max(onward, key=lambda pk: shares[pk]))
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Beside:
+    """Today's plan beside another one."""
+
+    today: Outlook
+    other: Outlook
+    target: date | None
+    other_target: date | None
+
+    @property
+    def chance(self) -> float | None:
+        return self.today.chance(self.target) if self.target else None
+
+    @property
+    def other_chance(self) -> float | None:
+        return self.other.chance(self.other_target) if self.other_target else None
+
+    @property
+    def rows(self) -> list[tuple[str, date | None, date | None]]:
+        """What is said of an end, for both."""
+        return [
+            ("50 % sure by", self.today.p50, self.other.p50),
+            ("85 % sure by", self.today.p85, self.other.p85),
+            ("95 % sure by", self.today.p95, self.other.p95),
+        ]

@@ -1,0 +1,143 @@
+"""What a chart of the plan looks at: which days, what was promised, what happened; and the frame around it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Final
+
+from dashboards import words
+from dashboards.figures import Figure, base_layout, upright
+from migrator.core.forecast import Forecast
+from migrator.planning.queries import BurnUp
+
+DAY_MS: Final = 86_400_000
+DAILY_UP_TO: Final = 400
+"""Days. Longer spans are drawn by the week."""
+LEAST_AHEAD: Final = 60
+LANE: Final = 18
+"""Pixels that one row of names above the chart takes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """A day with a name: a deadline, a milestone. Its colour is a token."""
+
+    day: date
+    name: str
+    colour: str = "--muted"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Event:
+    """Something that happened on a day, with the address that tells more."""
+
+    day: date
+    told: str
+    address: str = ""
+    colour: str = "--muted"
+    symbol: str = "circle"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Step:
+    """Scope that came or went on a day; `told` says who and why."""
+
+    day: date
+    change: float
+    told: str
+    address: str = ""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sight:
+    """What one chart shows. A forecast only where the span reaches today."""
+
+    found: BurnUp
+    forecast: Forecast | None = None
+    marks: Sequence[Mark] = ()
+    events: Sequence[Event] = ()
+    steps: Sequence[Step] = ()
+    done_name: str = "done"
+    every: int = field(init=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "every", 1 if len(self.found.days) <= DAILY_UP_TO else 7)
+
+    @property
+    def first(self) -> date:
+        """The first day that is drawn: whole steps back from the last."""
+        return self.last - timedelta(days=(len(self.found.days) - 1) // self.every * self.every)
+
+    @property
+    def last(self) -> date:
+        return self.found.days[-1]
+
+    @property
+    def end(self) -> date:
+        """Where the axis ends: with the deadlines and dates that are near enough to leave the past its room."""
+        ahead = timedelta(days=max(LEAST_AHEAD, 2 * (self.last - self.first).days))
+        wanted = [mark.day for mark in self.marks]
+        if self.forecast:
+            wanted += [day for day in (self.forecast.p50, self.forecast.p85, self.forecast.p95) if day]
+        near = [day for day in wanted if self.last < day <= self.last + ahead]
+        end = max(near, default=self.last + ahead / 4 if self.forecast else self.last)
+        return end + (end - self.first) / 40 if end > self.last else end
+
+    def place(self, day: date) -> float:
+        """Where a day lies on the axis: 0 is its first, 1 its end."""
+        return place(day, self.first, self.end)
+
+    def thinned(self, series: Sequence[float]) -> list[float]:
+        return list(series[(len(series) - 1) % self.every :: self.every])
+
+    def over_days(self, series: Sequence[float]) -> Figure:
+        """The points of a trace: their days are counted from the first, which keeps the page small."""
+        return {"x0": str(self.first), "dx": DAY_MS * self.every, "y": [short(y) for y in self.thinned(series)]}
+
+
+def short(value: float) -> float:
+    """A count as a whole number, points with one decimal: every byte is sent for every day."""
+    return int(value) if value == int(value) else round(value, 1)
+
+
+# ----------------------------------------------------------------------------------- the frame
+
+
+def by_day(sight: Sight, data: list[Figure], *, top: float) -> Figure:
+    # The names of the bands stand in the time that is left; without much of it, beside the chart.
+    roomy = (sight.end - sight.last).days * 4 > (sight.last - sight.first).days
+    layout = base_layout(right=16 if roomy else 132)
+    layout["xaxis"] |= zoomable(sight.first, sight.end)
+    layout["yaxis"] |= {"range": [0, top], "tickformat": ",d"}
+    draw_marks(layout, [mark for mark in sight.marks if sight.first <= mark.day <= sight.end], sight.first, sight.end)
+    return {"data": data, "layout": layout}
+
+
+def zoomable(first: date, last: date) -> Figure:
+    return {"type": "date", "range": [str(first), str(last)], "hoverformat": "%-d %b %Y", "fixedrange": False}
+
+
+def draw_marks(layout: Figure, marks: Sequence[Mark], first: date, last: date) -> None:
+    """Uprights with their names above the chart, in as many rows as keeps them apart."""
+    ends: list[float] = []
+    layout["shapes"], layout["annotations"] = [], []
+    for mark in sorted(marks, key=lambda each: each.day):
+        lane = next((at for at, end in enumerate(ends) if _begins(mark, first, last) > end), len(ends))
+        ends[lane:lane + 1] = [place(mark.day, first, last)]  # fmt: skip
+        layout["shapes"].append(upright(str(mark.day), mark.colour))
+        layout["annotations"].append({
+            "x": str(mark.day), "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": LANE * lane,
+            "name": "aside" if mark.colour == "--muted" else "",
+            "text": f"{mark.name} {mark.day.day} {words.MONTHS[mark.day.month - 1]}", "showarrow": False,
+            "font": {"color": mark.colour, "size": 13},
+        })  # fmt: skip
+    layout["margin"]["t"] = 28 + LANE * max(0, len(ends) - 1)
+
+
+def place(day: date, first: date, last: date) -> float:
+    return (day - first).days / max(1, (last - first).days)
+
+
+def _begins(mark: Mark, first: date, last: date) -> float:
+    """Where its name begins, as a part of the chart's width: some 120 letters fit across."""
+    return place(mark.day, first, last) - (len(mark.name) + 7) / 120

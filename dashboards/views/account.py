@@ -1,0 +1,72 @@
+"""Whoever reads: their own account, and the second factor that breaks the glass."""
+
+import segno
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.safestring import mark_safe
+from django.views.decorators.http import require_POST
+
+from dashboards.parameters import text
+from dashboards.seats import seats_of
+from migrator.access import second_factor as factors
+from migrator.access.models import SecondFactor
+
+
+def page(request: HttpRequest) -> HttpResponse:
+    """What they may do where, and whether a second factor is in force. A secret is shown until it is confirmed."""
+    factor = SecondFactor.objects.filter(user=request.user).first()
+    pending = factor if factor is not None and factor.confirmed_at is None else None
+    context = {
+        "sentence": sentence(factor),
+        "factor": factor,
+        "pending": pending,
+        "picture": picture(factors.address_of(pending)) if pending else "",
+        "secret": in_fours(pending.secret) if pending else "",
+        "seats": seats_of(request=request),
+    }
+    answer = render(request, "dashboards/account.html", context)
+    # A secret in a cache outlives the session that may see it.
+    answer["Cache-Control"] = "no-store"
+    return answer
+
+
+def sentence(factor: SecondFactor | None) -> str:
+    if factor is None:
+        return "You have no second factor: you cannot break the glass."
+    if factor.confirmed_at is None:
+        return "One code is missing: then your second factor is in force."
+    return "Your second factor is in force: you can break the glass."
+
+
+def picture(address: str) -> str:
+    """A QR code as SVG, drawn by classes alone: styles in the page are not allowed."""
+    drawn = segno.make(address, error="m").svg_inline(
+        scale=4, border=4, dark=None, svgclass="qr", lineclass="qr-dots", omitsize=True
+    )
+    return mark_safe(drawn)  # noqa: S308 - of our own making: squares
+
+
+def in_fours(secret: str) -> str:
+    """As people type it from one screen into another: `ABCD EFGH …`."""
+    return " ".join(secret[at : at + 4] for at in range(0, len(secret), 4))
+
+
+@require_POST
+def second_factor(request: HttpRequest) -> HttpResponse:
+    """Set one up, confirm it by its first code, or take it away by a code. Back to the page whatever comes of it."""
+    verb, code, now = text(request.POST, "verb"), text(request.POST, "code"), timezone.now()
+    try:
+        if verb == "enrol":
+            factors.enrol(user=request.user, now=now)
+        elif verb == "confirm":
+            factors.confirm(user=request.user, code=code, now=now)
+            messages.success(request, "In force. It asks for a new code each time.")
+        elif verb == "remove":
+            factors.remove(user=request.user, code=code, now=now)
+            messages.success(request, "Removed. You cannot break the glass any more.")
+    except factors.WrongCode as wrong:
+        messages.error(request, str(wrong))
+    return HttpResponseRedirect(reverse("account"))

@@ -1,0 +1,103 @@
+"""What was promised for which day, how far it is, and how likely it is kept."""
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from functools import cache
+from typing import Final
+
+from migrator.core.forecast import NoForecast, Stream, forecast
+from migrator.core.stages import Stage
+from migrator.inventory.models import Project
+from migrator.planning.models import Milestone, Phase
+from migrator.planning.queries.burn_up import BurnUp, burn_up
+from migrator.planning.queries.forecasts import LOOK_BACK
+from migrator.planning.queries.slices import Slice
+
+MOST: Final = 50
+"""Promises that are weighed: the next ones first."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Promise:
+    """The deadline of the project or of a phase, or a milestone, in units."""
+
+    kind: str
+    """`project`, `phase` or `milestone`."""
+    id: int
+    name: str
+    due: date
+    scope: float
+    """So many must be done."""
+    done: float
+    chance: float | None
+    """Of being kept, a fraction; 1 once it is, 0 when its day is over. None where nothing can be said."""
+    reason: str = ""
+    """Why nothing can be said."""
+
+    @property
+    def is_kept(self) -> bool:
+        return self.done >= self.scope - 1e-9
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    kind: str
+    id: int
+    name: str
+    due: date
+    share: float
+    units: Slice
+    done_stage: Stage
+
+
+def promises(*, project: Project, now: datetime) -> list[Promise]:
+    """Every deadline and milestone, by its day; of more than fifty those that are next, then the last ones."""
+    asked = sorted(_asked(project), key=lambda each: (each.due < now.date(), each.due))[:MOST]
+
+    @cache
+    def seen(units: Slice, done_stage: Stage) -> BurnUp:
+        return burn_up(project=project, now=now, units=units, days=LOOK_BACK, done_stage=done_stage)
+
+    return [_weighed(each, seen(each.units, each.done_stage)) for each in sorted(asked, key=lambda each: each.due)]
+
+
+def _asked(project: Project) -> list[_Asked]:
+    found = []
+    if project.deadline:
+        found.append(_Asked("project", project.pk, project.name, project.deadline, 1.0, Slice(), Stage.CUTOVER))
+    for phase in Phase.objects.filter(project=project, deadline__isnull=False):
+        if phase.deadline:
+            units, done = Slice(phase=phase.name), Stage(phase.done_at)
+            found.append(_Asked("phase", phase.pk, phase.name, phase.deadline, 1.0, units, done))
+    for each in Milestone.objects.filter(project=project).select_related("phase", "service", "team"):
+        units = Slice(
+            phase=each.phase.name if each.phase else "",
+            service=each.service.name if each.service else "",
+            team=each.team.name if each.team else "",
+        )
+        done = Stage(each.phase.done_at) if each.phase else Stage.CUTOVER
+        found.append(_Asked("milestone", each.pk, each.name, each.due, each.share, units, done))
+    return found
+
+
+def _weighed(asked: _Asked, seen: BurnUp) -> Promise:
+    today, wanted = seen.days[-1], asked.share * seen.scope[-1]
+    promise = Promise(
+        kind=asked.kind,
+        id=asked.id,
+        name=asked.name,
+        due=asked.due,
+        scope=wanted,
+        done=seen.done[-1],
+        chance=None,
+    )
+    if not wanted:
+        return replace(promise, reason="Nothing is in its scope.")
+    if promise.is_kept:
+        return replace(promise, chance=1.0)
+    if asked.due <= today:
+        return replace(promise, chance=0.0)
+    found = forecast(stream=Stream(left=wanted - promise.done, weeks=seen.weeks), today=today)
+    if isinstance(found, NoForecast):
+        return replace(promise, reason=found.reason)
+    return replace(promise, chance=found.chance(asked.due))
