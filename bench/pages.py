@@ -9,6 +9,8 @@ import sys
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
 
 from bench.database import own_database
 
@@ -34,16 +36,20 @@ class Figure:
         return [fault for fault in (late, large, "" if self.status == 200 else f"answers {self.status}") if fault]
 
 
-def measure(project_id: int, wanted: Sequence[str]) -> Iterator[Figure]:
+def measure(project: Any, wanted: Sequence[str]) -> Iterator[Figure]:
     from django.contrib.auth.models import User  # noqa: PLC0415 - models exist once Django is set up
     from django.test import Client  # noqa: PLC0415
 
+    from migrator.access.rights import console  # noqa: PLC0415
     from migrator.inventory.models import Unit  # noqa: PLC0415
+    from migrator.planning.sharing import make_share_link  # noqa: PLC0415
 
     client = Client(HTTP_HOST="localhost")
     client.force_login(User.objects.create_superuser("bench"))
-    unit = Unit.objects.filter(project=project_id, stage="canary", kind="endpoint").latest("pk")
-    for address in addresses(unit.pk):
+    unit = Unit.objects.filter(project=project, stage="canary", kind="endpoint").latest("pk")
+    host, now = console(name="bench"), datetime.now(UTC)
+    secret = make_share_link(project=project, name="bench", actor=host, now=now)
+    for address in addresses(unit.pk, secret):
         if not all(part in address for part in wanted):
             continue
         times = []
@@ -54,7 +60,7 @@ def measure(project_id: int, wanted: Sequence[str]) -> Iterator[Figure]:
         yield Figure(address, statistics.median(times[1:]), len(answer.content), answer.status_code)
 
 
-def addresses(unit: int) -> tuple[str, ...]:
+def addresses(unit: int, secret: str) -> tuple[str, ...]:
     project, rest = "/p/bench", "/api/v1/projects/bench"
     return (
         "/",
@@ -85,7 +91,8 @@ def addresses(unit: int) -> tuple[str, ...]:
         f"{project}/notifications",
         f"{project}/data-planes",
         f"{project}/settings",
-        f"{project}/share",
+        f"/share/{secret}",
+        f"/badge/{secret}.svg",
         f"{rest}/units/",
         f"{rest}/units/?search=things/777",
         f"/api/v1/units/{unit}/evidence/",
@@ -106,7 +113,7 @@ def report(wanted: Sequence[str]) -> int:
     settle()
     failed = False
     print(f"{'page':60}{'median ms':>10}{'KB':>8}")
-    for figure in measure(project.pk, wanted):
+    for figure in measure(project, wanted):
         failed |= figure.status != 200
         line = f"{figure.address:60}{figure.milliseconds:10.0f}{figure.size / 1_024:8.1f}"
         print(line, *figure.faults, sep="  ", flush=True)

@@ -10,6 +10,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from migrator.inventory.models import Project, Service, Team
+from migrator.planning.keeping import count_days
 
 ENDPOINTS = 20_000
 FIELDS_EACH = 4
@@ -136,6 +137,7 @@ def populate(*, now: datetime | None = None, days: int = DAYS, endpoints: int = 
 
 
 def settle() -> None:
-    """Let the database learn what it holds."""
+    """Count the days, as a job does every few minutes, and let the database learn what it holds."""
+    count_days()
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE")

@@ -76,6 +76,13 @@ def attention(*, project: Project, now: datetime, only_harm: bool = False) -> At
     )
 
 
+def case_of(*, unit: Unit, now: datetime) -> Case:
+    """One unit as a case, whatever is known of it: for whoever comes by a link about it."""
+    judged = judgements(units=[unit], now=now)[unit.pk]
+    since = wrong_since(unit_ids=[unit.pk]).get(unit.pk)
+    return _case(unit, judged, others=0, since=since, last=last_entries(unit_ids=[unit.pk]).get(unit.pk))
+
+
 class _Search:
     """The units of some families, loaded and judged once. Each family is handed out once."""
 

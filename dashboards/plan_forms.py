@@ -29,6 +29,7 @@ class PlanForm(forms.Form):
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        self.auto_id = f"{type(self).__name__.lower()}-%s"  # several of them stand on one page
         self.project = project
         for name, field in self.fields.items():
             if isinstance(field, forms.ModelChoiceField):

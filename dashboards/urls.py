@@ -81,6 +81,7 @@ urlpatterns = [
     path("p/<slug:slug>/burndown.<slug:form>", burndown.export, name="burndown-export"),
     path("p/<slug:slug>/burndown/holding", burndown.holding, name="burndown-holding"),
     path("p/<slug:slug>/plan", plan.page, name="plan"),
+    path("p/<slug:slug>/plan/<slug:act>", plan.change, name="plan-change"),
     path("p/<slug:slug>/oncall", oncall.page, name="oncall"),
     path("p/<slug:slug>/oncall/hand-over", remarks.hand_over, name="hand-over"),
     path("p/<slug:slug>/oncall/<int:unit_id>", oncall.page, name="oncall-unit"),

@@ -24,7 +24,7 @@ LAYERS: Final[tuple[tuple[int, Target, Mapping[str, Any], str], ...]] = (
     (
         DAYS - 2,
         Target(kind=LayerKind.RISK, of=MONEY),
-        {"mismatch_limit": 0.002, "critical_paths": ["$.total", "$.price"], "automatic": "act"},
+        {"mismatch_limit": 0.0025, "critical_paths": ["$.total", "$.price"], "automatic": "act"},
         "a wrong price is worse than a slow one",
     ),
     (

@@ -25,8 +25,8 @@ from migrator.access.rights import Actor, console
 from migrator.core.stages import ALL, Operation, Stage
 from migrator.inventory import services as inventory
 from migrator.inventory.importers.reading import read_spec
-from migrator.inventory.imports import import_units
 from migrator.inventory.models import Project, Unit
+from migrator.ledger.scoping import import_specs
 from migrator.rollout import services as rollout
 
 SLUG: Final = "httpbin"
@@ -55,7 +55,14 @@ def seed(*, slug: str = SLUG, legacy_url: str, candidate_url: str, document: byt
             manners=MANNERS,
         )
     service = inventory.save_service(project=project, name=SLUG, legacy_url=legacy_url, candidate_url=candidate_url)
-    import_units(project=project, service=service, specs=[read_spec(document, filename="spec.json")], now=now)
+    import_specs(
+        project=project,
+        service=service,
+        specs=[read_spec(document, filename="spec.json")],
+        file="spec.json",
+        actor=console(name="make demo-httpbin"),
+        now=now,
+    )
     if is_new:
         compare_reads(project=project, actor=console(name="make demo-httpbin"), now=now)
     return project

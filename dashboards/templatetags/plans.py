@@ -35,6 +35,11 @@ def date_moved(then: date | None, now: date | None) -> str:
     return plan_words.moved(then, now)
 
 
+@register.simple_tag
+def date_difference(today: date | None, other: date | None) -> str:
+    return plan_words.difference(today, other)
+
+
 @register.filter
 def move_words(ranked: Ranked) -> str:
     return plan_words.capitalised(plan_words.move_words(ranked))

@@ -17,7 +17,7 @@ from migrator.access.models import SecondFactor
 
 def page(request: HttpRequest) -> HttpResponse:
     """What they may do where, and whether a second factor is in force. A secret is shown until it is confirmed."""
-    factor = SecondFactor.objects.filter(user=request.user).first()
+    factor = SecondFactor.objects.filter(user=request.user.pk).first()
     pending = factor if factor is not None and factor.confirmed_at is None else None
     context = {
         "sentence": sentence(factor),

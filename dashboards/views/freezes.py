@@ -20,6 +20,7 @@ from migrator.inventory.services import Invalid
 from migrator.rollout import freezes
 from migrator.rollout.models import Freeze
 
+AGAIN: Final = timedelta(minutes=10)
 NIGHT: Final = timedelta(hours=8)
 """How long whoever rolled back at night freezes things with one press."""
 
@@ -117,11 +118,23 @@ def night(request: HttpRequest, seat: Seat) -> HttpResponse:
     now = timezone.now()
     reason = text(request.POST, "reason") or "After a rollback: look at it by day."
     try:
-        freezes.freeze(project=seat.project, actor=seat.actor, now=now, reason=reason, ends_at=now + NIGHT)
+        if not _pressed_before(seat, now):
+            freezes.freeze(project=seat.project, actor=seat.actor, now=now, reason=reason, ends_at=now + NIGHT)
     except Forbidden as refused:
         return forbidden(request, str(refused), holders(project=seat.project, right=refused.right))
     messages.success(request, "Nothing climbs for eight hours. Whoever comes next can lift it.")
     return HttpResponseRedirect(reverse("oncall", args=[seat.project.slug]))
+
+
+def _pressed_before(seat: Seat, now: datetime) -> bool:
+    """On a bad line people press twice: a freeze of theirs that holds everything for as long is enough."""
+    return any(
+        each.made_by == seat.actor.name
+        and each.unit_id is None
+        and each.service_id is None
+        and (each.ends_at is None or each.ends_at > now + NIGHT - AGAIN)
+        for each in freezes.standing(project=seat.project, now=now)
+    )
 
 
 @require_POST

@@ -35,6 +35,7 @@ from migrator.gates.services import (
 from migrator.gates.waivers import waivers_of
 from migrator.inventory.models import Project, Unit
 from migrator.inventory.services import Invalid
+from migrator.rollout.approvals import ask_for
 
 SHOWN: Final = 200
 UNPROCESSABLE: Final = 422
@@ -217,17 +218,20 @@ def _saved(request: HttpRequest, seat: Seat, form: PolicyForm, save: Callable[[]
         form.overtaken = True
         return None
     except NeedsSecondPerson as needed:
-        messages.warning(request, two_needed(seat, needed))
-        return None
+        ask_second(request, seat, needed)
+        return HttpResponseRedirect(reverse("policies", args=[seat.project.slug]))
     flaws = f" Look at it: {words.count(len(changed.flaws), 'flaw')}." if changed.flaws else ""
     version = f" It is version {changed.layer.version}." if changed.layer else ""
     messages.success(request, f"{'Saved.' if changed.layer else 'Removed.'}{version}{flaws}")
     return HttpResponseRedirect(reverse("policies", args=[seat.project.slug]))
 
 
-def two_needed(seat: Seat, needed: NeedsSecondPerson) -> str:
-    """Why nothing was applied, and who can help."""
-    return f"Not applied: {needed} Who may approve: {holders(project=seat.project, right=Right.APPROVE)}."
+def ask_second(request: HttpRequest, seat: Seat, needed: NeedsSecondPerson) -> None:
+    """Ask for what takes a second person, and say that nothing holds until then."""
+    reason = text(request.POST, "reason")[:1_000]
+    asked = ask_for(project=seat.project, kept_back=needed, actor=seat.actor, reason=reason, now=timezone.now())
+    who = holders(project=seat.project, right=Right.APPROVE, unit=needed.unit)
+    messages.warning(request, f"Not in force yet: {asked.headline} waits for a second person. Who may approve: {who}.")
 
 
 def may_manage(seat: Seat) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from django.utils import timezone
 from django.views.decorators.http import require_http_methods
 
 from dashboards.forms import REASON_LENGTH
+from dashboards.observed import answered_since
 from dashboards.parameters import text
 from dashboards.seats import Seat, forbidden, holders, project_page
 from migrator.access.rights import Forbidden, Right
@@ -34,8 +35,10 @@ def unit(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     found = Unit.objects.filter(project=seat.project, pk=unit_id).first()
     if found is None:
         raise Http404(f"{seat.project.name} has no unit with this number.")
-    last = ledger(project=seat.project, unit_id=unit_id, limit=1)
-    context = {"unit": found, "named": found.key, "last": last[0] if last else None, "seen": seen(found)}
+    last = next(iter(ledger(project=seat.project, unit_id=unit_id, limit=1)), None)
+    context = {"unit": found, "named": found.key, "last": last, "seen": seen(found)}
+    if last is not None:
+        context["answered"] = answered_since(unit=found, at=last.at, now=timezone.now())
     return _sheet(request, seat, one_unit(found), context)
 
 

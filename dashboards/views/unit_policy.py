@@ -16,7 +16,7 @@ from dashboards.parameters import text
 from dashboards.policy_form import labelled
 from dashboards.policy_settings import GROUPS, value_words
 from dashboards.seats import Seat, holders, project_page
-from dashboards.views.policies import UNPROCESSABLE, may_manage, refused, seen_version, two_needed
+from dashboards.views.policies import UNPROCESSABLE, ask_second, may_manage, refused, seen_version
 from migrator.access.rights import Right
 from migrator.core.gate import WAIVABLE
 from migrator.core.policy import Policy
@@ -102,8 +102,9 @@ def sign_waiver(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     except StaleWaiver as stale:
         return _unit_page(request, seat, found, errors={"version": str(stale)})
     except NeedsSecondPerson as needed:
-        return _unit_page(request, seat, found, errors={"version": two_needed(seat, needed)})
-    messages.success(request, "Signed. It ends by itself, and with the next deploy.")
+        ask_second(request, seat, needed)
+    else:
+        messages.success(request, "Signed. It ends by itself, and with the next deploy.")
     return HttpResponseRedirect(reverse("unit-policy", args=[seat.project.slug, found.pk]))
 
 

@@ -80,6 +80,10 @@ class Actor:
         """Whether they may do it to this unit."""
         return right in self.rights or right in self.team_rights.get(unit.team_id or 0, ())
 
+    def may_somewhere(self, right: Right) -> bool:
+        """Whether there is anything in the project that they may do it to."""
+        return right in self.rights or any(right in rights for rights in self.team_rights.values())
+
     def at(self, unit: Unit) -> "Actor":
         """The same person before one unit: what their team's role gives holds there."""
         return replace(self, rights=self.rights | self.team_rights.get(unit.team_id or 0, frozenset()))

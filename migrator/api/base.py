@@ -8,13 +8,19 @@ from functools import cached_property
 from typing import Any, ClassVar
 
 from django.db.models import QuerySet
+from django.utils import timezone
+from rest_framework import status
 from rest_framework.exceptions import NotFound
 from rest_framework.generics import GenericAPIView
 from rest_framework.request import Request
+from rest_framework.response import Response
 
 from migrator.access.models import Token
 from migrator.access.rights import Actor, Right, Via, demand, person, program, projects_seen_by
+from migrator.api.serializers.people import ApprovalSerializer
+from migrator.gates.services import NeedsSecondPerson
 from migrator.inventory.models import Project, Unit
+from migrator.rollout.approvals import ask_for
 
 
 def projects_seen(request: Request) -> QuerySet[Project]:
@@ -53,6 +59,15 @@ class ProjectView(GenericAPIView[Any]):
     @cached_property
     def actor(self) -> Actor:
         return acting(self.request, self.project)
+
+    def handle_exception(self, exc: Exception) -> Response:
+        """What takes a second person is asked for where the caller wants that: `?ask=true`."""
+        if isinstance(exc, NeedsSecondPerson) and self.request.query_params.get("ask") in ("1", "true"):
+            body = self.request.data
+            said = str(body.get("reason", "")) if isinstance(body, dict) else ""
+            asked = ask_for(project=self.project, kept_back=exc, actor=self.actor, reason=said, now=timezone.now())
+            return Response(ApprovalSerializer(asked).data, status=status.HTTP_202_ACCEPTED)
+        return super().handle_exception(exc)
 
     def get_queryset(self) -> QuerySet[Any]:
         """The rows of this project."""

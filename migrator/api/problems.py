@@ -181,7 +181,7 @@ def _two_needed(exc: NeedsSecondPerson) -> Problem:
         "approval-needed",
         409,
         "This takes a second person",
-        f"Not applied: {exc} Ask for approval; whoever gives it carries the change out.",
+        f"Not applied: {exc} Send it again with ?ask=true; whoever approves carries it out.",
         subject=exc.subject,
         headline=exc.headline,
         wanted=exc.wanted,

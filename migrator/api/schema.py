@@ -82,6 +82,9 @@ PROBLEMS: Final[dict[int, tuple[type[serializers.Serializer[Any]], str]]] = {
 }
 ALWAYS: Final = (400, 401, 403, 404)
 CURSOR: Final = OpenApiParameter("cursor", str, description="Where a page begins, as `next` and `previous` say.")
+ASK: Final = OpenApiParameter(
+    "ask", bool, description="Where the change takes a second person: ask for one. Answered 202, with the approval."
+)
 PAGE_SIZE: Final = OpenApiParameter("page_size", int, description=CursorPages.page_size_query_description)
 
 

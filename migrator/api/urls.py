@@ -39,6 +39,7 @@ in_project = [
     path("deploys/", projects.Deploys.as_view()),
     path("import/", imports.Import.as_view()),
     path("units/", units.Units.as_view()),
+    path("flip/", flips.FlipMany.as_view()),
     path("rollback/", flips.RollBackProject.as_view()),
     path("flips/", flips.Ledger.as_view()),
     path("approvals/", approvals.Approvals.as_view()),

@@ -14,7 +14,7 @@ A unit that regressed counts against its week. Weeks without a finished unit are
 import math
 import random
 from bisect import bisect_left
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import accumulate
@@ -101,7 +101,7 @@ def forecast(*, stream: Stream, today: date, runs: int = RUNS, seed: int = SEED)
     if why:
         return NoForecast(reason=why)
     courses = futures(stream=stream, runs=runs, seed=seed)
-    finish = sorted(finished(course) for course in courses)
+    finish = sorted(course.reached(course.wanted) for course in courses)
     return Forecast(
         start=today,
         p50=_day(today, quantile(finish, 0.50)),
@@ -139,20 +139,80 @@ def recent(weeks: Sequence[Week]) -> Sequence[Week]:
 
 
 @dataclass(frozen=True, slots=True)
+class _Past:
+    """What all runs draw from."""
+
+    dones: list[float]
+    finished: float
+    uncovered: float
+    pace: tuple[float, ...]
+    first: int
+    """Weeks to draw at first: so many that a straight line ends within them."""
+
+
 class Course:
-    """One run: what is done at the end of each week from now on, and how much must be done in all."""
+    """One run: what is done at the end of each week to come, drawn as far as somebody looks, at most ten years.
 
-    done: list[float]
-    """The most that was done until then: what a bad week takes back was done once, and its date stays."""
-    wanted: float
-    """What is left and what it uncovers, and what that uncovers; infinity where it never ends."""
-
-
-def futures(*, stream: Stream, runs: int, seed: int, least_weeks: int = 0) -> list[Course]:
-    """The runs, each at least `least_weeks` long, and until all is done or ten years are over.
-
-    The same seed draws the same weeks, however much is left: so two plans can be compared run by run.
+    It counts the most that was done until then: what a bad week takes back was done once, and its date stays.
     """
+
+    __slots__ = ("_dice", "_done", "_past", "_sum", "_weights", "wanted")
+
+    def __init__(self, stream: Stream, past: _Past, dice: random.Random) -> None:
+        self._past, self._dice = past, dice
+        self._weights = list(accumulate(dice.expovariate(1.0) for _ in past.dones))
+        growth = dice.gammavariate(past.uncovered + 0.5, 1.0) / past.finished
+        self.wanted = _wanted(stream, growth, dice.gauss(0.0, 1.0))
+        """What is left and what it uncovers, and what that uncovers; infinity where it never ends."""
+        self._done: list[float] = []
+        self._sum = 0.0
+
+    def reached(self, goal: float) -> float:
+        """Weeks until so much is done; infinity where the run does not get there."""
+        if not math.isfinite(goal):
+            return math.inf
+        while not self._done or self._done[-1] < goal:
+            if not self._extend():
+                return math.inf
+        week = bisect_left(self._done, goal)
+        before = self._done[week - 1] if week else 0.0
+        step = self._done[week] - before
+        return week + ((goal - before) / step if step > 0 else 0.0)
+
+    def done_by(self, moment: float) -> float:
+        """What is done so many weeks from now; after ten years nothing more."""
+        week = math.floor(moment)
+        while week >= len(self._done):
+            if not self._extend():
+                return self._done[-1]
+        before = self._done[week - 1] if week else 0.0
+        return before + (self._done[week] - before) * (moment - week)
+
+    def of_wanted(self, weeks: int) -> float:
+        """What is done of what is wanted after so many whole weeks, one at least."""
+        if weeks > len(self._done) and self._done and self._done[-1] >= self.wanted:
+            return self.wanted
+        while weeks > len(self._done) and self._extend():
+            pass
+        return min(self.wanted, self._done[min(weeks, len(self._done)) - 1])
+
+    def _extend(self) -> bool:
+        """Draw as many weeks again. False at the end of all time."""
+        had, pace = len(self._done), self._past.pace
+        if had >= HORIZON:
+            return False
+        weeks = min(HORIZON - had, had or self._past.first)
+        drawn = self._dice.choices(self._past.dones, cum_weights=self._weights, k=weeks)
+        if pace:
+            drawn = [done * pace[min(had + week, len(pace) - 1)] for week, done in enumerate(drawn)]
+        sums = list(accumulate(drawn, initial=self._sum))
+        self._sum = sums[-1]
+        self._done += accumulate([max(sums[1], self._done[-1]) if had else sums[1], *sums[2:]], max)
+        return True
+
+
+def futures(*, stream: Stream, runs: int, seed: int) -> list[Course]:
+    """The runs. The same seed draws the same weeks, however much is left: so two plans are compared run by run."""
     weeks = recent(stream.weeks)
     # What came in the very first week is what the work began with: nothing of it was uncovered by what was done.
     later = worked(stream.weeks)[1:][-MOST_WEEKS:]
@@ -162,44 +222,17 @@ def futures(*, stream: Stream, runs: int, seed: int, least_weeks: int = 0) -> li
         dones=[week.done for week in weeks],
         finished=sum(max(0.0, week.done) for week in later),
         uncovered=max(0.0, sum(week.added for week in later)),
-        length=max(least_weeks, enough(stream)),
+        pace=stream.pace,
+        first=_straight(stream),
     )
-    return [_course(stream, past, random.Random(seed * _SEEDS_APART + run)) for run in range(runs)]
+    return [Course(stream, past, random.Random(seed * _SEEDS_APART + run)) for run in range(runs)]
 
 
-def enough(stream: Stream) -> int:
-    """Weeks to draw at first: three times what a straight line asks for, at most ten years."""
+def _straight(stream: Stream) -> int:
+    """Weeks that a straight line asks for, half a year at least and ten years at most."""
     dones = [week.done for week in recent(stream.weeks)]
     mean = sum(dones) / max(1, len(dones))
-    return HORIZON if mean <= 0 else min(HORIZON, max(26, math.ceil(3 * stream.left / mean)))
-
-
-@dataclass(frozen=True, slots=True)
-class _Past:
-    """What all runs draw from."""
-
-    dones: list[float]
-    finished: float
-    uncovered: float
-    length: int
-
-
-def _course(stream: Stream, past: _Past, dice: random.Random) -> Course:
-    weights = list(accumulate(dice.expovariate(1.0) for _ in past.dones))
-    growth = dice.gammavariate(past.uncovered + 0.5, 1.0) / past.finished
-    wanted = _wanted(stream, growth, dice.gauss(0.0, 1.0))
-    drawn: list[float] = []
-    while True:
-        drawn += dice.choices(past.dones, cum_weights=weights, k=min(HORIZON, len(drawn) or past.length))
-        done = list(accumulate(accumulate(_paced(drawn, stream.pace)), max))
-        if done[-1] >= wanted or len(drawn) >= HORIZON or not math.isfinite(wanted):
-            return Course(done=done, wanted=wanted)
-
-
-def _paced(drawn: Sequence[float], pace: Sequence[float]) -> Iterable[float]:
-    if not pace:
-        return drawn
-    return (done * pace[min(week, len(pace) - 1)] for week, done in enumerate(drawn))
+    return HORIZON if mean <= 0 else min(HORIZON, max(26, math.ceil(stream.left / mean)))
 
 
 def _wanted(stream: Stream, growth: float, luck: float) -> float:
@@ -212,21 +245,6 @@ def _wanted(stream: Stream, growth: float, luck: float) -> float:
         return math.inf
     spread = math.sqrt(stream.left * stream.grain * growth / (1.0 - growth) ** 3)
     return max(stream.left, stream.left / (1.0 - growth) + luck * spread)
-
-
-def finished(course: Course) -> float:
-    """Weeks until all is done; infinity where the run does not get there."""
-    return reached(course, course.wanted)
-
-
-def reached(course: Course, goal: float) -> float:
-    """Weeks until so much is done; infinity where the run does not get there."""
-    week = bisect_left(course.done, goal)
-    if week >= len(course.done):
-        return math.inf
-    before = course.done[week - 1] if week else 0.0
-    step = course.done[week] - before
-    return week + ((goal - before) / step if step > 0 else 0.0)
 
 
 def quantile(ascending: Sequence[float], q: float) -> float:
@@ -242,14 +260,13 @@ def _day(today: date, weeks: float) -> date | None:
 
 
 def _fan(courses: Sequence[Course], stream: Stream, *, until: float) -> tuple[Fan, ...]:
-    shortest = min(len(course.done) for course in courses)
-    last = math.ceil(until) + 1 if math.isfinite(until) else shortest
+    last = math.ceil(until) + 1 if math.isfinite(until) else min(HORIZON, 3 * _straight(stream))
     wanted = quantile(sorted(course.wanted for course in courses), 0.5)
     growth = 1.0 - stream.left / wanted  # of what is done, the part that was not known today
     points = []
     step = max(1, math.ceil(last / FAN_POINTS))
     for week in [*range(step - 1, last - 1, step), last - 1]:
-        reached = sorted(min(_standing(course, week), course.wanted) for course in courses)
+        reached = sorted(course.of_wanted(week + 1) for course in courses)
         middle = quantile(reached, 0.5)
         points.append(
             Fan(
@@ -261,8 +278,3 @@ def _fan(courses: Sequence[Course], stream: Stream, *, until: float) -> tuple[Fa
             )
         )
     return tuple(points)
-
-
-def _standing(course: Course, week: int) -> float:
-    """What is done at the end of a week; a run that is over stays where it ended."""
-    return course.done[min(week, len(course.done) - 1)]

@@ -1,9 +1,9 @@
 """Teams that wait for each other: when each is done, what holds the end up, and what another plan would bring.
 
 The work is cut into pieces, each of one team; a piece may need others. In each run every team has a future of its
-own (core.forecast), works on one piece after another, the longest way to the end first, and waits where what it
-needs is not done. The end of a run is the end of its last piece; the pieces that it hung on, one by one back to
-today, are that run's critical path (Kelley & Walker 1959).
+own (core.forecast), works on one piece at a time, first on what others wait for longest, and waits where what it
+needs is not done. What nobody waits for is put aside for what somebody does. The end of a run is the end of its last
+piece; the pieces that it hung on, one by one back to today, are that run's critical path (Kelley & Walker 1959).
 """
 
 import math
@@ -15,10 +15,14 @@ from datetime import date, timedelta
 from heapq import heappop, heappush
 from typing import Final
 
-from migrator.core.forecast import HORIZON, SEED, Course, Stream, enough, futures, quantile, reached
+from migrator.core.forecast import SEED, Course, Stream, futures, quantile
 
 TEAM_RUNS: Final = 400
 """Runs of the queues: each is dearer than one of a single stream."""
+LEAST_RUNS: Final = 150
+"""Of plans with many pieces: the standard error of what is 85 % sure is then 3 %."""
+STEPS: Final = 100_000
+"""Pieces to be lived through in all runs: more would take more than a second."""
 SURE: Final = 0.85
 NOBODY: Final = ""
 """The team of what no team owns."""
@@ -106,17 +110,18 @@ def outlook(
     plan: Plan,
     today: date,
     target: date | None = None,
-    runs: int = TEAM_RUNS,
+    runs: int | None = None,
     seed: int = SEED,
     drawn: Drawn | None = None,
 ) -> Outlook:
-    """Live through the plan `runs` times. Raises Cycle where pieces need each other in a ring.
+    """Live through the plan `runs` times, by itself as often as its size allows.
 
-    `drawn` are futures that `draw()` has made already, for as many runs.
+    `drawn` are futures that `draw()` has made already, for as many runs. Raises Cycle where pieces need each other
+    in a ring.
     """
-    order = by_urgency(plan.pieces)
+    board, runs = _Board(plan), runs or runs_of(plan)
     courses = draw(plan=plan, runs=runs, seed=seed) if drawn is None else drawn
-    lived = [_Life(order, {team: each[run] for team, each in courses.items()}, plan).live() for run in range(runs)]
+    lived = [_Life(board, {team: each[run] for team, each in courses.items()}).live() for run in range(runs)]
     return Outlook(
         start=today,
         finish=tuple(sorted(run.end for run in lived)),
@@ -125,14 +130,17 @@ def outlook(
     )
 
 
+def runs_of(plan: Plan, most: int = TEAM_RUNS, least: int = LEAST_RUNS, steps: int = STEPS) -> int:
+    """How often a plan of this size is lived through."""
+    return max(least, min(most, steps // max(1, len(plan.pieces))))
+
+
 def draw(*, plan: Plan, runs: int, seed: int = SEED, only: Collection[str] | None = None) -> Drawn:
     """Futures of the plan's teams, or of some of them. A team's luck is the same in every plan that it is part of."""
     working = _working(plan)
     luck = {team: seed + at for at, team in enumerate(sorted(plan.teams))}
-    # Whoever waits needs a future beyond its own work: as far as the slowest one's, and its own behind it.
-    weeks = min(HORIZON, 2 * max(map(enough, working.values()), default=0))
     return {
-        team: futures(stream=stream, runs=runs, seed=luck[team], least_weeks=weeks)
+        team: futures(stream=stream, runs=runs, seed=luck[team])
         for team, stream in working.items()
         if only is None or team in only
     }
@@ -148,19 +156,32 @@ def _working(plan: Plan) -> dict[str, Stream]:
 
 
 def by_urgency(pieces: Sequence[Piece]) -> list[Piece]:
-    """Pieces so that each comes after what it needs, and among those that could come, the longest way first."""
+    """Pieces so that each comes after what it needs; among those that could come, what others wait for longest first.
+
+    Raises Cycle.
+    """
     known = {piece.id: piece for piece in pieces}
+    ways = _ways_behind(known, followers_of(pieces))
+    rank = {pk: at for at, pk in enumerate(ways)}
+    return sorted(pieces, key=lambda piece: (-ways[piece.id], -piece.size, rank[piece.id]))
+
+
+def followers_of(pieces: Sequence[Piece]) -> dict[str, list[str]]:
+    """By piece: which ones need it."""
     followers: dict[str, list[str]] = {piece.id: [] for piece in pieces}
     for piece in pieces:
-        for need in piece.needs:
-            if need in followers:
-                followers[need].append(piece.id)
+        for need in set(piece.needs) & followers.keys():
+            followers[need].append(piece.id)
+    return followers
+
+
+def _ways_behind(known: Mapping[str, Piece], followers: Mapping[str, Sequence[str]]) -> dict[str, float]:
+    """How much work waits behind each piece, along the longest way; in an order in which they could be done."""
     order = _topological(known, followers)
-    way: dict[str, float] = {}
+    way = dict.fromkeys(order, 0.0)
     for pk in reversed(order):
-        way[pk] = known[pk].size + max((way[after] for after in followers[pk]), default=0.0)
-    rank = {pk: at for at, pk in enumerate(order)}
-    return [known[pk] for pk in sorted(order, key=lambda pk: (-way[pk], rank[pk]))]
+        way[pk] = max((way[after] + known[after].size for after in followers[pk]), default=0.0)
+    return way
 
 
 def _topological(known: Mapping[str, Piece], followers: Mapping[str, Sequence[str]]) -> list[str]:
@@ -201,86 +222,117 @@ class _Run:
     """Teams on the critical path."""
 
 
+class _Board:
+    """What is the same in every run: the pieces, who follows whom, and who is first."""
+
+    def __init__(self, plan: Plan) -> None:
+        order = by_urgency(plan.pieces)
+        self.pieces = {piece.id: piece for piece in order}
+        self.rank = {piece.id: at for at, piece in enumerate(order)}
+        self.followers = followers_of(order)
+        self.needs = {piece.id: len({need for need in piece.needs if need in self.rank}) for piece in order}
+        self.free = [pk for pk, count in self.needs.items() if not count]
+        self.by_team = Counter(piece.team for piece in order)
+        self.left = {team: max(stream.left, 1e-9) for team, stream in plan.teams.items()}
+
+
 @dataclass(slots=True)
 class _Desk:
-    """Where one team works in one run: what it could begin with, and whether it has begun something."""
+    """Where one team works in one run: what it could begin with, and what it is at, since when."""
 
     course: Course
     stretch: float
     """What uncovered scope does to the size of its pieces."""
     ready: list[tuple[int, str]] = field(default_factory=list)
-    busy: bool = False
+    at: str | None = None
+    size: float = 0.0
+    since: float = 0.0
+    until: float = 0.0
+
+    def left_at(self, moment: float) -> float:
+        """What is left to do of the piece that it is at."""
+        return max(0.0, self.size - (self.course.done_by(moment) - self.course.done_by(self.since)))
 
 
 class _Life:
     """One run, event by event: a piece ends, others become ready, teams that were free begin."""
 
-    def __init__(self, order: Sequence[Piece], courses: Mapping[str, Course], plan: Plan) -> None:
-        self._pieces = {piece.id: piece for piece in order}
-        self._rank = {piece.id: at for at, piece in enumerate(order)}
-        self._desks = {
-            team: _Desk(course, course.wanted / max(plan.teams[team].left, 1e-9)) for team, course in courses.items()
-        }
-        self._open = {piece.id: {need for need in piece.needs if need in self._rank} for piece in order}
-        self._followers: dict[str, list[str]] = {}
-        for piece in order:
-            for need in self._open[piece.id]:
-                self._followers.setdefault(need, []).append(piece.id)
+    def __init__(self, board: _Board, courses: Mapping[str, Course]) -> None:
+        self._board = board
+        self._desks = {team: _Desk(course, course.wanted / board.left[team]) for team, course in courses.items()}
+        self._open = dict(board.needs)
+        self._rest: dict[str, float] = {}
+        """What is left of pieces that were put aside, in the course's measure."""
         self._ending: list[tuple[float, int, str]] = []
         self._done: dict[str, float] = {}
         self._because: dict[str, str | None] = {}
 
     def live(self) -> _Run:
-        for pk, needs in self._open.items():
-            if not needs:
-                self._make_ready(pk)
+        for pk in self._board.free:
+            self._make_ready(pk)
         for desk in self._desks.values():
             self._begin(desk, 0.0, None)
         while self._ending:
             moment, _, pk = heappop(self._ending)
-            self._end(pk, moment)
+            desk = self._desks[self._board.pieces[pk].team]
+            if (desk.at, desk.until) == (pk, moment):  # else it was put aside meanwhile
+                self._end(pk, desk)
         return self._summed_up()
 
     def _make_ready(self, pk: str) -> _Desk | None:
-        desk = self._desks.get(self._pieces[pk].team)
+        desk = self._desks.get(self._board.pieces[pk].team)
         if desk is not None:
-            heappush(desk.ready, (self._rank[pk], pk))
+            heappush(desk.ready, (self._board.rank[pk], pk))
         return desk
 
     def _begin(self, desk: _Desk, moment: float, because: str | None) -> None:
-        """Take up the most urgent piece, unless the team is at one."""
-        if desk.busy or not desk.ready:
+        """Take up the most urgent piece, unless the team is at one that is not put aside for it."""
+        if not desk.ready or (desk.at is not None and not self._put_aside(desk, desk.at, moment)):
             return
         rank, pk = heappop(desk.ready)
-        end = _worked_off(desk.course, moment, self._pieces[pk].size * desk.stretch)
+        size = self._rest.get(pk, self._board.pieces[pk].size * desk.stretch)
+        end = _worked_off(desk.course, moment, size)
+        desk.at = None
         if not math.isfinite(end):
             return
-        desk.busy, self._because[pk] = True, because
+        desk.at, desk.size, desk.since, desk.until = pk, size, moment, end
+        # Taken up again it hangs on what it hung on first: its team was at work all the time.
+        self._because.setdefault(pk, because)
         heappush(self._ending, (end, rank, pk))
 
-    def _end(self, pk: str, moment: float) -> None:
-        self._done[pk] = moment
-        desk = self._desks[self._pieces[pk].team]
-        desk.busy = False
+    def _put_aside(self, desk: _Desk, pk: str, moment: float) -> bool:
+        """What nobody waits for gives way to what somebody waits for."""
+        followers = self._board.followers
+        if followers[pk] or not followers[desk.ready[0][1]]:
+            return False
+        self._rest[pk] = desk.left_at(moment)
+        heappush(desk.ready, (self._board.rank[pk], pk))
+        return True
+
+    def _end(self, pk: str, desk: _Desk) -> None:
+        moment = self._done[pk] = desk.until
+        desk.at = None
         woken = [desk]
-        for after in self._followers.get(pk, ()):
-            self._open[after].discard(pk)
+        for after in self._board.followers[pk]:
+            self._open[after] -= 1
             if not self._open[after] and (other := self._make_ready(after)) is not None:
                 woken.append(other)
         for each in woken:
             self._begin(each, moment, pk)
 
     def _summed_up(self) -> _Run:
-        ends: dict[str, float] = {}
-        for pk, piece in self._pieces.items():
-            ends[piece.team] = max(ends.get(piece.team, 0.0), self._done.get(pk, math.inf))
+        pieces, ends = self._board.pieces, dict.fromkeys(self._board.by_team, 0.0)
+        count = Counter(pieces[pk].team for pk in self._done)
+        for pk, moment in self._done.items():
+            ends[pieces[pk].team] = moment  # they ended in this order
+        ends |= {team: math.inf for team, wanted in self._board.by_team.items() if count[team] < wanted}
         end = max(ends.values(), default=0.0)
         path = self._path() if math.isfinite(end) else self._undone()
-        return _Run(end=end, ends=ends, path=path, on_path=frozenset(self._pieces[pk].team for pk in path))
+        return _Run(end=end, ends=ends, path=path, on_path=frozenset(pieces[pk].team for pk in path))
 
     def _path(self) -> tuple[str, ...]:
         path: list[str] = []
-        last = max(self._done, key=lambda pk: self._done[pk], default=None)
+        last = next(reversed(self._done), None)
         while last is not None:
             path.append(last)
             last = self._because[last]
@@ -288,22 +340,14 @@ class _Life:
 
     def _undone(self) -> tuple[str, ...]:
         """What the end hangs on where there is none: pieces that nothing but their own team keeps from being done."""
-        return tuple(pk for pk in self._pieces if pk not in self._done and not self._open[pk])
+        return tuple(pk for pk, needs in self._open.items() if not needs and pk not in self._done)
 
 
 def _worked_off(course: Course, start: float, size: float) -> float:
     """When a team that begins at `start` (weeks) has done `size`; infinity where its future does not reach so far."""
     if not math.isfinite(start) or not math.isfinite(size):
         return math.inf
-    return max(start, reached(course, _done_by(course, start) + size))
-
-
-def _done_by(course: Course, moment: float) -> float:
-    week = math.floor(moment)
-    if week >= len(course.done):
-        return course.done[-1]
-    before = course.done[week - 1] if week else 0.0
-    return before + (course.done[week] - before) * (moment - week)
+    return max(start, course.reached(course.done_by(start) + size))
 
 
 # -------------------------------------------------------------------------------------- summed up

@@ -10,7 +10,7 @@ from datetime import date
 from typing import Final
 
 from migrator.core.forecast import SEED, Stream
-from migrator.core.queues import SURE, Outlook, Plan, draw, outlook
+from migrator.core.queues import STEPS, SURE, Outlook, Plan, draw, outlook, runs_of
 
 RAMP_UP_WEEKS: Final = 4
 NEWCOMER: Final = 0.5
@@ -18,6 +18,8 @@ NEWCOMER: Final = 0.5
 MENTOR: Final = 0.25
 """What a newcomer takes from the team meanwhile, in people."""
 RANKING_RUNS: Final = 120
+LEAST_RANKING_RUNS: Final = 50
+"""All moves live through the same luck: their order shows before their sizes do."""
 TRIED: Final = 3
 """Teams that are tried as givers, and as takers."""
 
@@ -65,6 +67,28 @@ def applied(*, plan: Plan, wish: Wish) -> Plan:
         for team, stream in plan.teams.items()
     }
     return _cut(replace(plan, teams=teams, people=people), wish.cut)
+
+
+def beside(
+    *, plan: Plan, wish: Wish, today: date, target: date | None = None, wished: date | None = None, seed: int = SEED
+) -> tuple[Outlook, Outlook, Plan]:
+    """How a plan ends, how it ends with the wish, and that plan. `wished` is the target that goes with the wish.
+
+    Teams of which nothing is wished live the same futures in both. Raises Impossible, and queues.Cycle.
+    """
+    other = applied(plan=plan, wish=wish)
+    runs = runs_of(plan)
+    drawn = draw(plan=plan, runs=runs, seed=seed)
+    same = {team for team in plan.teams if _unchanged(plan, other, team)}
+    anew = draw(plan=other, runs=runs, seed=seed, only=other.teams.keys() - same)
+    shared = {team: courses for team, courses in drawn.items() if team in same}
+    now = outlook(plan=plan, today=today, target=target, runs=runs, drawn=drawn)
+    then = outlook(plan=other, today=today, target=wished or target, runs=runs, drawn={**shared, **anew})
+    return now, then, other
+
+
+def _unchanged(plan: Plan, other: Plan, team: str) -> bool:
+    return (plan.teams[team], plan.people.get(team)) == (other.teams[team], other.people.get(team))
 
 
 def _check(plan: Plan, people: Mapping[str, float], move: Move) -> None:
@@ -119,13 +143,14 @@ def best_moves(
     *, plan: Plan, today: date, target: date | None = None, people: float = 1.0, seed: int = SEED
 ) -> tuple[Ranked, ...]:
     """Moves that bring the end nearer, the best first: from teams that the end hangs on least to those it hangs on."""
-    drawn = draw(plan=plan, runs=RANKING_RUNS, seed=seed)
-    now = outlook(plan=plan, today=today, target=target, runs=RANKING_RUNS, drawn=drawn)
+    runs = runs_of(plan, most=RANKING_RUNS, least=LEAST_RANKING_RUNS, steps=STEPS // 3)
+    drawn = draw(plan=plan, runs=runs, seed=seed)
+    now = outlook(plan=plan, today=today, target=target, runs=runs, drawn=drawn)
     found = []
     for move in _worth_a_try(plan, now, people):
         other = applied(plan=plan, wish=Wish(moves=(move,)))
-        moved = draw(plan=other, runs=RANKING_RUNS, seed=seed, only=(move.giver, move.taker))
-        then = outlook(plan=other, today=today, runs=RANKING_RUNS, drawn={**drawn, **moved})
+        moved = draw(plan=other, runs=runs, seed=seed, only=(move.giver, move.taker))
+        then = outlook(plan=other, today=today, runs=runs, drawn={**drawn, **moved})
         gained = _sure(now) - _sure(then)
         found.append(Ranked(move=move, chance=then.chance(target) if target else None, gained_weeks=gained))
     return tuple(sorted((each for each in found if each.gained_weeks > 0), key=lambda each: -each.gained_weeks))

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final, TypeVar
 
+from django.contrib.auth import get_user_model
 from django.core.management.base import CommandError
 from django.db import OperationalError
 
@@ -99,6 +100,14 @@ def _the_one(found: list[Found], what: str, projects: list[str]) -> Found:
 
 def _there_are(names: Any) -> str:
     return f"There are: {', '.join(names[:20])}." if names else "There are none yet."
+
+
+def find_account(name: str) -> Any:
+    """An account by its name. Raises CommandError."""
+    found = get_user_model().objects.filter(**{get_user_model().USERNAME_FIELD: name}, is_active=True).first()
+    if found is None:
+        raise bad(f"There is no account {name} here.")
+    return found
 
 
 def operator() -> Actor:

@@ -1,7 +1,7 @@
 """What people write for each other: remarks on a unit, and the note for whoever is on call next."""
 
-from datetime import datetime
-from typing import Final
+from datetime import datetime, timedelta
+from typing import Final, TypeVar
 
 from migrator.access.rights import Actor, Right, demand
 from migrator.inventory.models import Project, Unit
@@ -9,18 +9,27 @@ from migrator.inventory.services import Invalid
 from migrator.rollout.models import Comment, HandOver
 
 LONGEST: Final = 4_000
+AGAIN: Final = timedelta(minutes=10)
+"""The same words by the same person within this time were sent twice, not said twice."""
+Remark = TypeVar("Remark", Comment, HandOver)
 
 
 def comment(*, unit: Unit, text: str, actor: Actor, now: datetime) -> Comment:
     """Say something about a unit. Raises Forbidden, or Invalid."""
     demand(actor=actor, right=Right.ROLL_BACK, units=[unit])
-    return Comment.objects.create(unit=unit, user_id=actor.user_id, author=actor.name, at=now, text=_told(text))
+    told = _told(text)
+    if (sent := _sent_again(unit.comments.first(), actor, told, now)) is not None:
+        return sent
+    return Comment.objects.create(unit=unit, user_id=actor.user_id, author=actor.name, at=now, text=told)
 
 
 def hand_over(*, project: Project, text: str, actor: Actor, now: datetime) -> HandOver:
     """Leave a note for whoever is on call next. Raises Forbidden, or Invalid."""
     demand(actor=actor, right=Right.ROLL_BACK)
-    return HandOver.objects.create(project=project, user_id=actor.user_id, author=actor.name, at=now, text=_told(text))
+    told = _told(text)
+    if (sent := _sent_again(project.hand_overs.first(), actor, told, now)) is not None:
+        return sent
+    return HandOver.objects.create(project=project, user_id=actor.user_id, author=actor.name, at=now, text=told)
 
 
 def comments_of(*, unit: Unit, limit: int = 20) -> list[Comment]:
@@ -30,6 +39,13 @@ def comments_of(*, unit: Unit, limit: int = 20) -> list[Comment]:
 
 def newest_hand_over(*, project: Project) -> HandOver | None:
     return project.hand_overs.first()
+
+
+def _sent_again(newest: Remark | None, actor: Actor, told: str, now: datetime) -> Remark | None:
+    """The newest remark, where it is this very one: on a bad line people press twice."""
+    if newest is None or (newest.author, newest.text) != (actor.name, told) or now - newest.at > AGAIN:
+        return None
+    return newest
 
 
 def _told(text: str) -> str:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
+from datetime import datetime
 from typing import Any
 
 import pytest
@@ -84,7 +85,7 @@ LADDER = [
 ]
 
 
-def climb(unit: Unit, to: Stage) -> Unit:
+def climb(unit: Unit, to: Stage, now: datetime | None = None) -> Unit:
     """Take a unit up the ladder, step by step, through the door."""
     for step in LADDER[: list(Stage).index(to)]:
         unit.refresh_from_db()
@@ -95,7 +96,7 @@ def climb(unit: Unit, to: Stage) -> Unit:
             # A made-up past: nobody proves its removals.
             actor=replace(console(name="test"), via=Via.SIMULATION),
             reason="climb",
-            now=timezone.now(),
+            now=now or timezone.now(),
             override=True,
         )
     unit.refresh_from_db()

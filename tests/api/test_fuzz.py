@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from migrator.core.stages import Stage
 from migrator.inventory.models import Unit
+from migrator.planning.models import Phase
 from tests.api.conftest import Caller, climb
 from tests.api.test_rights import LEAST
 
@@ -22,6 +23,7 @@ NAMES = [
     "as", "note", "rule", "status", "assignee", "settings", "gates", "plan", "steps", "address", "events", "severity",
     "quiet", "digest", "action", "alerts", "key", "message", "repository", "commit", "references", "item", "risk",
     "aliases", "changes", "ends_at", "begins_at", "code", "break_glass", "text", "points", "people", "moves", "cut",
+    "due", "share", "since", "needs", "position", "done_at", "all", "take_out", "search", "ramp_up_weeks", "by", "done",
 ]  # fmt: skip
 QUERIES = [
     "search", "kind", "stage", "operation", "service", "team", "parent", "gone", "unit", "actor", "direction", "since",
@@ -66,6 +68,7 @@ def path_of(route: str, unit: Unit) -> str:
         "slug": "shop",
         "unit": str(unit.pk),
         "service": str(unit.service.pk),
+        "phase": str(Phase.objects.get_or_create(project=unit.project, name="endgame")[0].pk),
     }
     return re.sub(r"<(\w+)>", lambda found: parts.get(found[1], "1"), route)
 

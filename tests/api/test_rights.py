@@ -48,6 +48,7 @@ LEAST: dict[tuple[str, str], Role | None] = {
     ("POST", "projects/<slug>/import/"): Role.ENGINEER,
     ("GET", "projects/<slug>/units/"): Role.VIEWER,
     ("POST", "projects/<slug>/units/"): Role.ENGINEER,
+    ("POST", "projects/<slug>/flip/"): Role.ENGINEER,
     ("POST", "projects/<slug>/rollback/"): Role.ON_CALL,
     ("GET", "projects/<slug>/flips/"): Role.VIEWER,
     ("GET", "projects/<slug>/rules/"): Role.VIEWER,
@@ -153,7 +154,7 @@ LEAST: dict[tuple[str, str], Role | None] = {
 }
 BODIES = {
     "units/<unit>/flip/": {"stage": "shadow", "version": 0, "reason": "try"},
-    "units/<unit>/approvals/": {"stage": "cutover", "version": 0, "reason": "try"},
+    "units/<unit>/approvals/": {"stage": "shadow", "version": 0, "reason": "try"},
 }
 PERSONS_ONLY = {"approvals/<approval>/approve/"}
 """A second person gives their word themselves; no program does it for them."""

@@ -6,7 +6,7 @@ import pytest
 
 from migrator.core.forecast import Stream, Week
 from migrator.core.queues import Cycle, Piece, Plan, by_urgency, outlook
-from migrator.core.what_if import Impossible, Move, Wish, applied, best_moves
+from migrator.core.what_if import Impossible, Move, Wish, applied, beside, best_moves
 
 TODAY = date(2026, 11, 21)
 
@@ -173,6 +173,32 @@ def test_outlook__of_a_hundred_pieces_in_a_chain__takes_their_sum_and_all_of_the
     assert 20 <= weeks(found.p50) <= 22, "one waits while the other works: 200 at ten a week"
     assert len(found.critical) == 100
     assert {share for _, share in found.critical} == {1.0}
+
+
+def test_outlook__of_work_that_nobody_waits_for__gives_way_to_what_somebody_waits_for() -> None:
+    """The bees are at 300 of their own when what the cats wait for can begin: they put it aside, and lose nothing."""
+    pieces = (
+        Piece(id="first", team="ants", size=50),
+        Piece(id="then", team="bees", size=20, needs=("first",)),
+        Piece(id="last", team="cats", size=50, needs=("then",)),
+        Piece(id="rest", team="bees", size=300),
+    )
+    found = outlook(plan=plan(*pieces, ants=10, bees=10, cats=10), today=TODAY)
+    ends = {team.team: weeks(team.p50) for team in found.teams}
+    assert 12 <= ends["cats"] <= 13, "five, two and five weeks"
+    assert 32 <= ends["bees"] <= 34, "never idle"
+    assert found.critical[0] == ("rest", 1.0)
+    assert "first" not in dict(found.critical), "had it come sooner, the bees were no sooner done"
+
+
+def test_beside__with_and_without_a_wish__shares_the_luck_of_all_others() -> None:
+    now, then, _ = beside(plan=CREWED, wish=Wish(), today=TODAY, target=TODAY + timedelta(weeks=20))
+    assert now == then == outlook(plan=CREWED, today=TODAY, target=TODAY + timedelta(weeks=20))
+    wish = Wish(moves=(Move(giver="ants", taker="bees", people=2),))
+    moved = beside(plan=CREWED, wish=wish, today=TODAY)
+    assert moved[1] == outlook(plan=moved[2], today=TODAY)
+    nobody = beside(plan=CREWED, wish=Wish(moves=(Move(giver="ants", taker="bees", people=4),)), today=TODAY)
+    assert nobody[1].p85 is None, "the ants have work left and nobody to do it"
 
 
 def test_outlook__of_a_team_without_people__holds_up_those_that_wait_for_it_only() -> None:

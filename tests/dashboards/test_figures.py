@@ -5,8 +5,9 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from dashboards import figures
+from dashboards import figures, plan_figures
 from dashboards.figures import Course, Line, Pin
+from dashboards.sight import Sight
 from migrator.core.stages import Stage
 from migrator.planning.queries import BurnUp
 
@@ -30,7 +31,7 @@ def named(figure: dict[str, Any], name: str) -> dict[str, Any]:
 
 
 def test_burn_up__stacked_stages__reach_the_scope_line() -> None:
-    figure = figures.burn_up(burn_up())
+    figure = plan_figures.burn_up(Sight(found=burn_up()))
 
     bands = [trace for trace in figure["data"] if trace.get("stackgroup")]
     assert [sum(day) for day in zip(*(band["y"] for band in bands), strict=True)] == named(figure, "Scope")["y"]
@@ -38,7 +39,7 @@ def test_burn_up__stacked_stages__reach_the_scope_line() -> None:
 
 
 def test_burn_down__only_what_legacy_answers__falls_to_the_deadline() -> None:
-    figure = figures.burn_down(burn_up(deadline=TODAY + timedelta(days=30)))
+    figure = plan_figures.burn_down(Sight(found=burn_up(deadline=TODAY + timedelta(days=30))))
 
     assert {trace["name"] for trace in figure["data"]} == {"Canary", "Side by side", "Shadow", "Backlog", "Needed"}
     assert named(figure, "Needed")["y"] == [11, 0]
@@ -67,14 +68,18 @@ def test_over_time__pin__stands_at_its_moment_and_leads_somewhere() -> None:
 
 
 def test_figure__any__is_plain_json_with_tokens_for_colours() -> None:
-    text = json.dumps(figures.burn_up(burn_up(deadline=TODAY)))
+    text = json.dumps(plan_figures.burn_up(Sight(found=burn_up(deadline=TODAY))))
 
     assert "#" not in text, "colours are tokens of the stylesheet"
     assert '"template"' not in text
 
 
 def test_labels__bands_too_thin__are_pushed_apart() -> None:
-    labels = [label for label in figures.burn_up(burn_up())["layout"]["annotations"] if "Deadline" not in label["text"]]
+    labels = [
+        label
+        for label in plan_figures.burn_up(Sight(found=burn_up()))["layout"]["annotations"]
+        if "Deadline" not in label["text"]
+    ]
     heights = sorted(label["y"] for label in labels)
 
     assert all(above - below > 0.5 for below, above in pairwise(heights))

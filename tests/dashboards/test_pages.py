@@ -123,7 +123,7 @@ def test_page__many_more_units__asks_the_database_no_more_often(
         add_unit(f"GET /users/{{id}} $.part{number}", Stage.SHADOW)
     signed_in = sign_in(engineer)
 
-    with django_assert_max_num_queries(34):
+    with django_assert_max_num_queries(44):
         assert signed_in.get(addressed(address, unit)).status_code == 200
 
 

@@ -3,6 +3,7 @@
 import gzip
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
@@ -11,9 +12,13 @@ from django.contrib.staticfiles import finders
 from django.test import Client
 from django.utils import timezone
 
+from migrator.access.rights import console
 from migrator.core.stages import Stage
 from migrator.inventory.models import Unit
-from migrator.rollout.models import DataPlane, Flip
+from migrator.observations.models import Resolution, Rollup
+from migrator.rollout.models import DataPlane, Flip, Freeze, HandOver
+from migrator.rollout.scopes import one_unit
+from migrator.rollout.services import rollback
 from tests.dashboards.conftest import observe
 
 AddUnit = Callable[..., Unit]
@@ -141,6 +146,95 @@ def test_oncall_everywhere__several_projects__worst_first(
 
     assert "1 endpoint is answering wrongly." in page
     assert page.index('href="/p/shop/oncall"') < page.index('href="/p/elsewhere/oncall"')
+
+
+def test_oncall_everywhere__something_is_wrong__two_taps_from_here(unit: Unit, oncall: User, sign_in: SignIn) -> None:
+    page = sign_in(oncall).get("/oncall").content.decode()
+
+    assert "500 of 1,000 pairs differ" in page
+    assert "setup set this" in page
+    assert f'class="button danger primary large" href="/p/shop/units/{unit.pk}/rollback"' in page
+
+
+def test_oncall_everywhere__viewer__sees_what_is_wrong_and_no_button(unit: Unit, viewer: User, sign_in: SignIn) -> None:
+    page = sign_in(viewer).get("/oncall").content.decode()
+    assert "500 of 1,000 pairs differ" in page
+    assert "/rollback" not in page
+
+
+def test_alerts_link__a_unit_that_is_not_the_worst__comes_first_with_its_button(
+    unit: Unit, add_unit: AddUnit, oncall: User, sign_in: SignIn
+) -> None:
+    other = add_unit("GET /orders", Stage.CANARY, 100)
+    page = sign_in(oncall).get(f"/p/shop/oncall/{other.pk}").content.decode()
+
+    assert "<h1>Nothing is known to be wrong with GET /orders.</h1>" in page
+    assert page.index(f'data-key="case-{other.pk}"') < page.index("Also wrong") < page.index(f"case-{unit.pk}")
+    assert f'class="button danger primary large" href="/p/shop/units/{other.pk}/rollback"' in page
+    page = sign_in(oncall).get(f"/p/shop/oncall/{unit.pk}").content.decode()
+    assert "is answering wrongly.</h1>" in page
+
+
+def test_alerts_link__followed_after_the_rollback__says_that_legacy_answers(
+    unit: Unit, oncall: User, sign_in: SignIn
+) -> None:
+    client = sign_in(oncall)
+    client.post(f"/p/shop/units/{unit.pk}/rollback")
+    page = client.get(f"/p/shop/oncall/{unit.pk}").content.decode()
+
+    assert "<h1>Legacy answers GET /users/{id}: there is nothing to roll back.</h1>" in page
+    assert "oncall set this" in page
+    assert f'href="/p/shop/units/{unit.pk}/rollback"' not in page
+
+
+def test_alerts_link__of_no_unit__is_not_found(unit: Unit, oncall: User, sign_in: SignIn) -> None:
+    assert sign_in(oncall).get("/p/shop/oncall/999999").status_code == 404
+
+
+def test_done__pressed_freeze__keeps_everything_from_climbing_once(unit: Unit, oncall: User, sign_in: SignIn) -> None:
+    client = sign_in(oncall)
+    page = client.post(f"/p/shop/units/{unit.pk}/rollback", follow=True).content.decode()
+    assert "Freeze climbing for 8 h" in page
+    for _ in range(2):
+        answer = client.post("/p/shop/freezes/night", {"reason": "GET /users/{id} was rolled back"}, follow=True)
+        assert "Nothing climbs for eight hours." in answer.content.decode()
+    assert Freeze.objects.count() == 1
+
+
+def test_done__counted_since__shows_that_traffic_moved(unit: Unit, oncall: User, sign_in: SignIn) -> None:
+    now = timezone.now()
+    rollback(
+        project=unit.project,
+        scope=one_unit(unit),
+        actor=console(name="ana"),
+        now=now - timedelta(minutes=5),
+        reason="x",
+    )
+    for ago, served in ((4, 0), (3, 0), (9, 500)):
+        start = now.replace(second=0, microsecond=0) - timedelta(minutes=ago)
+        Rollup.objects.create(
+            unit=unit, resolution=Resolution.MINUTE, window_start=start, evidence_epoch=1, shard=0,
+            match=602, served_candidate=served,
+        )  # fmt: skip
+    page = sign_in(oncall).get(f"/p/shop/units/{unit.pk}/rollback").content.decode()
+    assert "Candidate answered 0 % of 1,204 requests since." in page
+
+
+def test_hand_over__left__stands_on_the_page_with_author_and_age(
+    unit: Unit, oncall: User, engineer: User, sign_in: SignIn
+) -> None:
+    for _ in range(2):  # pressed twice on a bad line
+        sign_in(oncall).post("/p/shop/oncall/hand-over", {"text": "Watch <feeds>."})
+    assert HandOver.objects.count() == 1
+    page = sign_in(engineer).get("/p/shop/oncall").content.decode()
+    assert "Watch &lt;feeds&gt;." in page
+    assert re.search(r"oncall, <time [^>]+>(now|\d+ s ago)</time>", page)
+
+
+def test_hand_over__viewer__may_not(unit: Unit, viewer: User, sign_in: SignIn) -> None:
+    client = sign_in(viewer)
+    assert "Leave the note" not in client.get("/p/shop/oncall").content.decode()
+    assert client.post("/p/shop/oncall/hand-over", {"text": "x"}).status_code == 403
 
 
 def test_oncall_page__everything_it_loads__fits_a_bad_connection(unit: Unit, oncall: User, sign_in: SignIn) -> None:

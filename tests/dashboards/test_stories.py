@@ -11,9 +11,16 @@ from django.test import Client
 from django.utils import timezone
 from pytest_django.live_server_helper import LiveServer
 
+from migrator.access.models import SecondFactor
+from migrator.access.rights import Via, person
+from migrator.access.second_factor import enrol
 from migrator.core.stages import Stage
 from migrator.inventory.models import ObservedEndpoint, Project, Unit
 from migrator.observations.models import Resolution, Rollup
+from migrator.rollout.approvals import ask
+from migrator.rollout.freezes import freeze
+from migrator.rollout.remarks import comment, hand_over
+from migrator.rollout.services import Change
 from tests.conftest import PASSWORD
 from tests.dashboards.conftest import move, observe
 
@@ -166,6 +173,61 @@ def test_oncall__phone_without_scripts__rolls_back_in_two_taps(
     assert fresh(unit).candidate_bp == 200
 
 
+@pytest.mark.parametrize("way_in", ["/oncall", "/p/shop/oncall/{wrong}"])
+def test_oncall__by_an_alerts_link_or_none__two_taps_without_scripts_in_the_dark(
+    way_in: str, unit: Unit, add_unit: AddUnit, oncall: User, visit: Open
+) -> None:
+    wrong = add_unit("GET /orders/{id}", Stage.CANARY, 5_000)
+    observe(wrong, match=500, mismatch=500)
+    page = visit(oncall, way_in.format(wrong=wrong.pk), viewport=PHONE, java_script_enabled=False, color_scheme="dark")
+    for role in ("link", "button"):
+        button = page.get_by_role(role, name="Roll back GET /orders/{id} to 0 %")
+        assert_at_the_thumb(button)
+        button.click()
+    page.get_by_role("heading", name="Rolled back.").wait_for()
+    assert fresh(wrong).candidate_bp == 0
+
+    page.get_by_role("button", name="Freeze climbing for 8 h").click()
+    page.get_by_text("Nothing climbs for eight hours.").wait_for()
+    page.get_by_text("Hand over to whoever is next").click()
+    page.get_by_label("What they must know").fill("Orders are back on legacy.")
+    page.get_by_role("button", name="Leave the note").click()
+    page.get_by_role("heading", name="Handed over").wait_for()
+
+
+def test_oncall__line_breaks__no_success_is_claimed_and_the_retry_is_one_rollback(
+    unit: Unit, oncall: User, visit: Open
+) -> None:
+    page = visit(oncall, f"/p/shop/units/{unit.pk}/rollback", viewport=PHONE, java_script_enabled=False)
+    context = page.context
+    context.set_offline(True)
+    page.get_by_role("button", name="Roll back GET /users/{id} to 0 %").click()
+    page.wait_for_timeout(100)
+    assert page.get_by_text("Rolled back").count() == 0
+    assert fresh(unit).candidate_bp == 200
+    context.set_offline(False)
+    page.goto(f"/p/shop/units/{unit.pk}/rollback")
+    page.get_by_role("button", name="Roll back GET /users/{id} to 0 %").click()
+    page.get_by_role("heading", name="Rolled back.").wait_for()
+    assert fresh(unit).candidate_bp == 0
+
+
+def test_two_people__cutover__asked_by_one_given_by_the_other(
+    unit: Unit, engineer: User, owner: User, visit: Open
+) -> None:
+    move(unit, Stage.CANARY, 10_000)
+    page = visit(engineer, f"/p/shop/units/{unit.pk}?stage=cutover")
+    page.get_by_label("Why").fill("clean for a week")
+    page.get_by_role("button", name="Ask for approval").click()
+    page.get_by_role("heading", name="Waits for a second person").wait_for()
+    assert fresh(unit).stage == Stage.CANARY
+
+    page = visit(owner, f"/p/shop/units/{unit.pk}")
+    page.get_by_role("button", name="Approve:").click()
+    page.get_by_text("Approved, and done").wait_for()
+    assert fresh(unit).stage == Stage.CUTOVER
+
+
 def assert_at_the_thumb(button: Any) -> None:
     """In sight without scrolling, large, in the lower half of the phone."""
     box = button.bounding_box()
@@ -222,6 +284,10 @@ LOOKED_AT = (
     "/p/shop/units/{unit}/rollback",
     "/p/shop/burndown",
     "/p/shop/oncall",
+    "/p/shop/oncall/{unit}",
+    "/p/shop/approvals",
+    "/p/shop/freezes",
+    "/account",
     "/p/shop/data-planes",
     "/p/shop/ledger",
 )
@@ -244,6 +310,31 @@ def test_every_page__looked_at_by_axe__has_no_barrier(
             found[address] = report.generate_report()
 
     assert found == {}
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+def test_pages_between_people__looked_at_by_axe__have_no_barrier(
+    scheme: str, unit: Unit, owner: User, engineer: User, visit: Open
+) -> None:
+    """What is seen only while something stands in the way, waits for somebody, or is being set up."""
+    axe = pytest.importorskip("axe_playwright_python.sync_playwright").Axe()
+    now = timezone.now()
+    enrol(user=owner, now=now)
+    page = visit(owner, "/account", color_scheme=scheme)
+    assert barriers(axe, page) == ""
+    SecondFactor.objects.update(confirmed_at=now)
+    move(unit, Stage.CANARY, 10_000)
+    change = Change(unit_id=unit.pk, version=fresh(unit).version, stage=Stage.CUTOVER)
+    asking = person(user=engineer, project=unit.project, via=Via.PAGE)
+    ask(project=unit.project, change=change, actor=asking, reason="It is time.", now=now)
+    freeze(project=unit.project, actor=asking, reason="Black Friday", now=now)
+    hand_over(project=unit.project, text="Watch it.", actor=asking, now=now)
+    comment(unit=unit, text="Looks fine.", actor=asking, now=now)
+    addresses = ("/account", "/p/shop/units/{unit}?stage=cutover&break_glass=true", "/p/shop/units/{unit}")
+    for address in (*addresses, "/p/shop/approvals", "/p/shop/freezes", "/p/shop/oncall/{unit}"):
+        page.goto(address.format(unit=unit.pk))
+        assert barriers(axe, page) == "", address
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

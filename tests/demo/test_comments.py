@@ -2,6 +2,7 @@
 
 import json
 import random
+import time
 from pathlib import Path
 from typing import Any
 
@@ -9,7 +10,9 @@ import pytest
 import yaml
 from jsonschema import Draft202012Validator
 
-from demo.comments.store import COMMENTS, THREADS, USERS
+from demo.comments.candidate import Candidate
+from demo.comments.legacy import Call, Legacy
+from demo.comments.store import COMMENTS, THREADS, USERS, Store
 from migrator.core.routing import build_table
 from migrator.core.walk import Kind
 from migrator.core.wire import RoutingTable, UnitRoute, Version
@@ -128,6 +131,17 @@ def test_candidate__clean_endpoints__never_differ(pair: Pair) -> None:
     paths += [f"/threads/{dice.randint(1, THREADS)}" for _ in range(30)]
     paths += [f"/users/{dice.randint(1, USERS)}" for _ in range(30)]
     assert {path: pair.compare(path).shapes for path in paths if pair.compare(path).shapes} == {}
+
+
+def test_candidate__its_cache_is_full__a_third_of_the_threads_shows_another_ones_title(tmp_path: Path) -> None:
+    store = Store(tmp_path / "comments.sqlite3")
+    legacy, candidate = Legacy(store), Candidate(store)
+    calls = [Call(id=number) for number in range(1, 31)]
+    assert all(candidate.thread(call) == legacy.thread(call) for call in calls)
+    candidate.cache_full_at = time.monotonic()
+    wrong = [call.id for call in calls if candidate.thread(call) != legacy.thread(call)]
+    store.close()
+    assert wrong == list(range(3, 31, 3))
 
 
 def test_routing__every_endpoint_of_the_document__is_found_by_its_path(document: dict[str, Any]) -> None:

@@ -69,7 +69,7 @@ def policy(project: Project, **settings: Any) -> None:
 
 @pytest.mark.parametrize("of", ["project", "service", "unit"])
 def test_frozen__project_service_or_unit__does_not_climb_until_it_is_over(of: str, unit: Unit) -> None:
-    target = {"service": {"service": unit.service}, "unit": {"unit": unit}}.get(of, {})
+    target: Any = {"service": {"service": unit.service}, "unit": {"unit": unit}}.get(of, {})
     frozen = freeze(project=unit.project, actor=ANA, reason="Black Friday", now=NOW, ends_at=NOW + HOUR, **target)
 
     with pytest.raises(Frozen, match=r"is frozen until 2 Nov 2026, 04:00 UTC .ana: Black Friday\)"):
@@ -189,7 +189,7 @@ def test_needs_approval__where_the_policy_names_the_step_and_somebody_is_there(
     second = User.objects.create_user("second")
     Membership.objects.create(user=second, project=service.project, role=Role.ENGINEER)
     [needed] = [each for each in barriers(**asked)[unit.pk] if isinstance(each, NeedsApproval)]
-    assert needed.subject == to
+    assert needed.subject.value == to.value
     policy(service.project, four_eyes=[])
     [climb] = climbs_of([unit], to)
     assert NeedsApproval not in kinds(barriers(**asked | {"climbs": [climb]}).get(unit.pk, ()))

@@ -12,11 +12,17 @@ from django.conf import LazySettings
 from django.contrib.auth.models import User
 from django.core.management import CommandError, call_command
 from django.db import connection
+from django.utils import timezone
 
-from migrator.core.stages import Stage
+from migrator.access.models import Approval, SecondFactor
+from migrator.access.rights import console
+from migrator.access.second_factor import STEP_S, code_at, enrol
+from migrator.core.stages import ALL, Stage
 from migrator.inventory.models import Project, Service, Unit
 from migrator.inventory.services import save_service
+from migrator.rollout.freezes import freeze
 from migrator.rollout.models import Flip
+from migrator.rollout.services import Change, flip
 from tests.api.conftest import climb, new_unit
 
 HOME = Path(__file__).resolve().parents[2]
@@ -126,6 +132,49 @@ def test_flip__that_the_gate_holds__exit_1_unless_overridden(unit: Unit) -> None
     assert error.returncode == 1
     assert "gate" in str(error)
     assert "canary, candidate 1 %" in run(*wanted, "--override")
+
+
+@pytest.fixture
+def ready_for_cutover(unit: Unit, owner: User, engineer: User) -> Unit:
+    climb(unit, Stage.CANARY)
+    now = timezone.now()
+    change = Change(unit_id=unit.pk, version=unit.version, candidate=ALL)
+    flip(project=unit.project, changes=[change], actor=console(name="test"), reason="x", now=now, override=True)
+    return unit
+
+
+def test_flip__that_takes_two__exit_1_and_is_asked_for(ready_for_cutover: Unit) -> None:
+    wanted = ("flip", KEY, "--stage", "cutover", "--reason", "time")
+    error = refused(*wanted)
+    assert error.returncode == 1
+    assert "takes a second person. Ask for approval" in str(error)
+    assert run(*wanted, "--ask").startswith(f"Asked: {KEY}: canary, candidate 100 %")
+    assert Approval.objects.get().state == "open"
+    error = refused("flip", KEY, "--candidate-percent", "50", "--reason", "down", "--ask")
+    assert (error.returncode, "nobody's approval" in str(error)) == (2, True)
+
+
+def test_flip__while_frozen__exit_1_unless_the_glass_is_broken(ready_for_cutover: Unit, engineer: User) -> None:
+    now = timezone.now()
+    freeze(project=ready_for_cutover.project, actor=console(name="ana"), reason="Monday", now=now)
+    wanted = ("flip", KEY, "--stage", "cutover", "--reason", "Legacy burns")
+    assert "frozen" in str(refused(*wanted, "--override"))
+    glass = ("--break-glass", "engineer", "--code")
+    assert "no second factor" in str(refused(*wanted, *glass, "123456"))
+    factor = enrol(user=engineer, now=now)
+    SecondFactor.objects.update(confirmed_at=now)
+    assert "wrong" in str(refused(*wanted, *glass, "000000"))
+    code = code_at(secret=factor.secret, step=int(now.timestamp()) // STEP_S)
+    assert "-> cutover" in run(*wanted, *glass, code)
+    entry = Flip.objects.first()
+    assert entry is not None
+    assert (entry.actor, entry.via, entry.evidence["broke_the_glass"]) == ("engineer", "command", True)
+
+
+@pytest.mark.parametrize("name", ["nobody", "viewer"])
+def test_flip__glass_broken_by_whom_it_is_not_for__is_refused(ready_for_cutover: Unit, viewer: User, name: str) -> None:
+    error = refused("flip", KEY, "--stage", "cutover", "--reason", "x", "--break-glass", name, "--code", "1")
+    assert error.returncode == (2 if name == "nobody" else 1)
 
 
 def test_rollback__of_a_unit__repeats_harmlessly(unit: Unit) -> None:

@@ -40,7 +40,7 @@ class OutlookQuerySerializer(PlanQuerySerializer):
     )
 
 
-class TeamSerializer(serializers.Serializer[Any]):
+class TeamAheadSerializer(serializers.Serializer[Any]):
     """One team's part in the end."""
 
     team = serializers.CharField()
@@ -66,7 +66,7 @@ class EndSerializer(serializers.Serializer[Any]):
     p95 = serializers.DateField(allow_null=True)
     deadline = serializers.DateField(allow_null=True)
     chance = serializers.FloatField(allow_null=True, help_text="Of making the deadline, a fraction; null without one.")
-    teams = TeamSerializer(many=True)
+    teams = TeamAheadSerializer(many=True)
     critical_path = PieceSerializer(many=True)
 
 
@@ -83,7 +83,7 @@ class RankedMoveSerializer(serializers.Serializer[Any]):
 class PromiseSerializer(serializers.Serializer[Any]):
     """A deadline or a milestone, and how likely it is kept."""
 
-    kind = serializers.ChoiceField(choices=["project", "phase", "milestone"])
+    kind = serializers.CharField(help_text="`project`, `phase` or `milestone`: whose deadline it is.")
     id = serializers.IntegerField()
     name = serializers.CharField()
     due = serializers.DateField()

@@ -1,5 +1,6 @@
 """Units and their flips, as JSON. Percentages outside, basis points inside."""
 
+from collections import Counter
 from typing import Any
 
 from rest_framework import serializers
@@ -7,6 +8,7 @@ from rest_framework import serializers
 from migrator.api.fields import PercentField, StageField, StrictSerializer
 from migrator.core.stages import Operation, Stage
 from migrator.inventory.models import Kind, Unit
+from migrator.rollout.bulk import MOST
 from migrator.rollout.models import Flip
 
 
@@ -50,20 +52,49 @@ class UnitChangeSerializer(UnitSerializer):
     kind = serializers.ChoiceField(choices=Kind.choices, read_only=True)
 
 
-class FlipRequestSerializer(StrictSerializer):
-    """One wanted change. What is left out stays as it is, as far as the stage allows."""
+class MoveSerializer(StrictSerializer):
+    """Where a unit shall go. What is left out stays as it is, as far as the stage allows."""
 
     stage = StageField(required=False)
     candidate_percent = PercentField(required=False)
     mirror_percent = PercentField(required=False)
     version = serializers.IntegerField(min_value=0, max_value=2**31 - 1, help_text="The unit's version that you saw.")
-    reason = serializers.CharField(max_length=1_000)
-    override = serializers.BooleanField(default=False, help_text="Go on although the gate holds: admins only.")
 
     def validate(self, attrs: dict[str, Any]) -> dict[str, Any]:
         if not attrs.keys() & {"stage", "candidate_percent", "mirror_percent"}:
             raise serializers.ValidationError("A flip names a stage, candidate_percent or mirror_percent.")
         return attrs
+
+
+class FlipRequestSerializer(MoveSerializer):
+    """One wanted change, and why."""
+
+    reason = serializers.CharField(max_length=1_000)
+    override = serializers.BooleanField(default=False, help_text="Go on although a gate or cool-down holds: admins.")
+    break_glass = serializers.BooleanField(
+        default=False, help_text="Go on whatever holds but the proof of removal: a person, by a second factor."
+    )
+    code = serializers.CharField(default="", allow_blank=True, max_length=20, help_text="A code of that factor.")
+
+
+class MoveOfUnitSerializer(MoveSerializer):
+    """One of many changes."""
+
+    unit = serializers.IntegerField(min_value=1, max_value=2**63 - 1, help_text="The unit's id.")
+
+
+class FlipManySerializer(StrictSerializer):
+    """Many changes with one reason, all or none."""
+
+    changes = serializers.ListField(child=MoveOfUnitSerializer(), allow_empty=False, max_length=MOST)
+    reason = serializers.CharField(max_length=1_000)
+    override = serializers.BooleanField(default=False, help_text="Go on although gates or cool-downs hold: admins.")
+
+    def validate_changes(self, changes: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        twice = [unit for unit, times in Counter(each["unit"] for each in changes).items() if times > 1]
+        if twice:
+            raise serializers.ValidationError(f"Each unit is named once: {twice[0]} is named again.")
+        return changes
 
 
 class RollbackRequestSerializer(StrictSerializer):
@@ -120,6 +151,13 @@ class FlipAnswerSerializer(serializers.Serializer[Any]):
 
     unit = UnitSerializer()
     flip = FlipSerializer(allow_null=True)
+
+
+class FlipManyAnswerSerializer(serializers.Serializer[Any]):
+    """How many units moved; those that stood there already did not."""
+
+    flipped = serializers.IntegerField()
+    flips = FlipSerializer(many=True, help_text="The first hundred entries; the ledger has all of them.")
 
 
 class LeftSerializer(serializers.Serializer[Any]):

@@ -13,7 +13,8 @@ from rest_framework.response import Response
 
 from migrator.access.rights import Right
 from migrator.api.base import ProjectView, UnitView, projects_seen
-from migrator.api.schema import described
+from migrator.api.schema import ASK, described
+from migrator.api.serializers.people import ApprovalSerializer
 from migrator.api.serializers.policies import (
     LayersSerializer,
     LayerWithFlawsSerializer,
@@ -60,7 +61,12 @@ class ProjectPolicy(ProjectView):
         """The settings that the project makes, and all that they amount to."""
         return Response(self._told(self.project))
 
-    @described(request=PolicyChangeSerializer, answers={200: ProjectPolicySerializer}, also=(409,))
+    @described(
+        request=PolicyChangeSerializer,
+        answers={200: ProjectPolicySerializer, 202: ApprovalSerializer},
+        also=(409,),
+        parameters=(ASK,),
+    )
     def patch(self, request: Request, slug: str) -> Response:
         """Change some settings. A flaw does not refuse the change: it is told in the answer."""
         body = PolicyChangeSerializer(data=request.data)
@@ -95,7 +101,12 @@ class Layers(ProjectView):
         answer = {"next": None, "previous": None, "results": layers_in(project=self.project)}
         return Response(LayersSerializer(answer).data)
 
-    @described(request=NewLayerSerializer, answers={201: LayerWithFlawsSerializer}, also=(409,))
+    @described(
+        request=NewLayerSerializer,
+        answers={201: LayerWithFlawsSerializer, 202: ApprovalSerializer},
+        also=(409,),
+        parameters=(ASK,),
+    )
     def post(self, request: Request, slug: str) -> Response:
         """Add a layer. 409 where there is one for the same thing already: PATCH that."""
         body = NewLayerSerializer(data=request.data)
@@ -138,7 +149,12 @@ class OneLayer(ProjectView):
         flaws = flaws_of(project=self.project, layers=[own_layer(self.project), layer])
         return Response(LayerWithFlawsSerializer(layer_json(layer, flaws)).data)
 
-    @described(request=PolicyChangeSerializer, answers={200: LayerWithFlawsSerializer}, also=(409,))
+    @described(
+        request=PolicyChangeSerializer,
+        answers={200: LayerWithFlawsSerializer, 202: ApprovalSerializer},
+        also=(409,),
+        parameters=(ASK,),
+    )
     def patch(self, request: Request, pk: int) -> Response:
         """Change some of its settings."""
         body = PolicyChangeSerializer(data=request.data)
@@ -154,7 +170,7 @@ class OneLayer(ProjectView):
         )
         return Response(changed_json(changed))
 
-    @described(request=RemovalSerializer, answers={204: None}, also=(409,))
+    @described(request=RemovalSerializer, answers={204: None, 202: ApprovalSerializer}, also=(409,), parameters=(ASK,))
     def delete(self, request: Request, pk: int) -> Response:
         """Remove it: what it was about falls under the weaker layers again. `version` in the body or the query."""
         body = RemovalSerializer(data=request.data or request.query_params.dict())
@@ -197,7 +213,12 @@ class UnitWaivers(UnitView):
         found = waivers_of(project=self.project, unit_id=self.unit.pk, now=timezone.now(), all_of_them=True)
         return Response(WaiversSerializer(waiver_page(found)).data)
 
-    @described(request=NewWaiverSerializer, answers={201: WaiverSerializer}, also=(409,))
+    @described(
+        request=NewWaiverSerializer,
+        answers={201: WaiverSerializer, 202: ApprovalSerializer},
+        also=(409,),
+        parameters=(ASK,),
+    )
     def post(self, request: Request, pk: int) -> Response:
         """Sign for gates that the evidence does not pass. Proven harm is not waived, nor is missing data."""
         body = NewWaiverSerializer(data=request.data)

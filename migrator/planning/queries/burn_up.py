@@ -11,8 +11,8 @@ from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
 from typing import Any
 
-from django.db.models import Count, F, FloatField, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce, TruncDate
+from django.db.models import Count, F, FloatField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.functions import Coalesce, Least, TruncDate
 
 from migrator.core.forecast import Week
 from migrator.core.stages import LADDER, RANK, Stage
@@ -254,24 +254,29 @@ class _Reading:
         return (history.points or self._mean) if self._by_effort else 1
 
     def _as_in_phase_then(self) -> None:
-        """From when a unit came into the phase until it left it."""
+        """From when a unit came into the phase until it left it. In the database: a phase may hold all there are."""
         phases = ids(self._project.phases.filter(name=self._units.phase))
         wanted = Slice(kind=self._units.kind, service=self._units.service, team=self._units.team)
         members = PhaseUnit.objects.filter(wanted.of_units(self._project, "unit__"), phase__in=phases)
-        rows = list(members.values_list("unit_id", "added_at", "removed_at"))
-        known = _wanderers([pk for pk, *_ in rows])
-        for pk, since, until in rows:
-            self._lived(known[pk], since, until)
+        came = members.annotate(stood=_stage_at("added_at"))
+        for day, number, stage in self._per_day(came, "added_at", "stood", unit="unit__"):
+            self._came(day, Stage(stage), number)
+        ended = members.annotate(ended=Least("removed_at", "unit__gone_at")).filter(ended__gt=F("added_at"))
+        for day, number, stage in self._per_day(
+            ended.annotate(stood=_stage_at("ended")), "ended", "stood", unit="unit__"
+        ):
+            self._went(day, Stage(stage), number)
+        here = Q(unit__phases__removed_at__isnull=True) | Q(unit__phases__removed_at__gte=F("at"))
+        inside = Q(unit__phases__phase__in=phases, unit__phases__added_at__lt=F("at"))
+        self._flips(
+            Flip.objects.filter(here & inside & wanted.of_units(self._project, "unit__"), project=self._project)
+        )
 
-    def _lived(self, unit: "_Wanderer", since: datetime, until: datetime | None) -> None:
-        weight = self._weight(unit)
-        self._came(since.date(), unit.stage_at(since), weight)
-        for at, before, after, _ in unit.moves:
-            if at > since and (until is None or at <= until):
-                self._moved(at.date(), before, after, weight)
-        end = min(filter(None, (until, unit.gone_at)), default=None)
-        if end is not None and end > since:
-            self._went(end.date(), unit.stage_at(end), weight)
+
+def _stage_at(moment: str) -> Any:
+    """Where a unit stood at a moment that its row names."""
+    before = Flip.objects.filter(unit=OuterRef("unit"), at__lte=OuterRef(moment)).order_by("-unit_version")
+    return Coalesce(Subquery(before.values("to_stage")[:1]), Value(Stage.BACKLOG.value))
 
 
 @dataclass(slots=True)

@@ -16,6 +16,9 @@ from migrator.planning.queries.slices import Slice
 MOST: Final = 50
 """Promises that are weighed: the next ones first."""
 
+RUNS: Final = 400
+"""Many forecasts are made at once: the standard error of what is 85 % sure is 1.8 %."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Promise:
@@ -97,7 +100,7 @@ def _weighed(asked: _Asked, seen: BurnUp) -> Promise:
         return replace(promise, chance=1.0)
     if asked.due <= today:
         return replace(promise, chance=0.0)
-    found = forecast(stream=Stream(left=wanted - promise.done, weeks=seen.weeks), today=today)
+    found = forecast(stream=Stream(left=wanted - promise.done, weeks=seen.weeks), today=today, runs=RUNS)
     if isinstance(found, NoForecast):
         return replace(promise, reason=found.reason)
     return replace(promise, chance=found.chance(asked.due))

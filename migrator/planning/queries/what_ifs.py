@@ -5,7 +5,7 @@ from datetime import date, datetime
 
 from migrator.core.queues import Outlook, Plan, outlook
 from migrator.core.stages import Stage
-from migrator.core.what_if import Ranked, Wish, applied, best_moves
+from migrator.core.what_if import Ranked, Wish, beside, best_moves
 from migrator.inventory.models import Project
 from migrator.planning.queries.plans import plan_of
 from migrator.planning.queries.slices import Measure
@@ -41,9 +41,7 @@ def compare(
     plan = plan_of(project=project, now=now, phase=phase, measure=measure, done_stage=done_stage)
     promised = deadline_of(project=project, phase=phase)
     wished = deadline or promised
-    today = outlook(plan=plan, today=now.date(), target=promised)
-    other = applied(plan=plan, wish=wish)
-    then = outlook(plan=other, today=now.date(), target=wished)
+    today, then, other = beside(plan=plan, wish=wish, today=now.date(), target=promised, wished=wished)
     return Comparison(
         today=today,
         then=then,

@@ -1,0 +1,69 @@
+"""The account page: a second factor set up by phone, and taken away again."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from migrator.access.models import SecondFactor
+from migrator.access.second_factor import STEP_S, code_at
+
+SignIn = Callable[[User], Client]
+
+
+def code_now(steps: int = 0) -> str:
+    step = int(timezone.now().timestamp()) // STEP_S
+    return code_at(secret=SecondFactor.objects.get().secret, step=step + steps)
+
+
+def act(client: Client, verb: str, code: str = "") -> str:
+    return str(client.post("/account/second-factor", {"verb": verb, "code": code}, follow=True).content.decode())
+
+
+def test_account__nobody_signed_in__leads_to_sign_in(client: Client, db: None) -> None:
+    assert client.get("/account").headers["Location"] == "/sign-in?next=/account"
+
+
+def test_account__without_a_second_factor__offers_one_and_tells_the_roles(engineer: User, sign_in: SignIn) -> None:
+    page = sign_in(engineer).get("/account").content.decode()
+    assert "You have no second factor" in page
+    assert "Shop" in page and "engineer" in page
+
+
+def test_second_factor__set_up__shows_the_secret_until_a_code_confirms_it(engineer: User, sign_in: SignIn) -> None:
+    client = sign_in(engineer)
+    page = act(client, "enrol")
+    secret = SecondFactor.objects.get().secret
+    assert re.sub(r"\s", "", re.search(r'id="secret">([^<]+)<', page)[1]) == secret  # type: ignore[index]
+    assert "<svg" in page and 'class="qr"' in page
+    assert "style=" not in page
+    assert client.get("/account").headers["Cache-Control"] == "no-store"
+    assert "wrong, or was used" in act(client, "confirm", "000000")
+    page = act(client, "confirm", code_now())
+    assert "Your second factor is in force" in page
+    assert secret not in page and secret[:4] not in page
+
+
+def test_second_factor__removed__takes_a_code(engineer: User, sign_in: SignIn) -> None:
+    client = sign_in(engineer)
+    act(client, "enrol")
+    act(client, "confirm", code_now())
+    assert "wrong, or was used" in act(client, "remove", code_now())
+    assert "Removed." in act(client, "remove", code_now(steps=1))
+    assert not SecondFactor.objects.exists()
+
+
+@pytest.mark.parametrize("verb", ["", "nonsense", "confirm", "remove"])
+def test_second_factor__nothing_set_up__does_nothing(verb: str, engineer: User, sign_in: SignIn) -> None:
+    act(sign_in(engineer), verb, "123456")
+    assert not SecondFactor.objects.exists()
+
+
+def test_second_factor__of_somebody_else__is_not_shown(engineer: User, owner: User, client: Client) -> None:
+    client.force_login(engineer)
+    act(client, "enrol")
+    client.force_login(owner)
+    assert "You have no second factor" in client.get("/account").content.decode()

@@ -1,0 +1,118 @@
+"""The plan: what the end hangs on, another plan beside it, and the verbs that change it."""
+
+from datetime import date, timedelta
+
+import pytest
+from django.contrib.auth.models import User
+from django.test import Client
+from django.utils import timezone
+
+from migrator.access.rights import console
+from migrator.inventory.models import Project, Unit
+from migrator.inventory.services import create_team, create_unit, save_service
+from migrator.ledger.models import Entry
+from migrator.planning.models import Dependency, Phase, PhaseUnit
+from migrator.planning.services import set_capacity
+from migrator.rollout.services import Change, flip
+from tests.api.conftest import LADDER
+
+NOW = timezone.now()
+
+
+def lived(project: Project, team: str, *, done: int, left: int) -> list[Unit]:
+    """A team that finished one unit a week, and has some left."""
+    who = create_team(project=project, name=team)
+    service = save_service(project=project, name=team)
+    actor = console(name="ana")
+    set_capacity(team=who, people=4, since=date(2020, 1, 1), actor=actor, now=NOW)
+    units = []
+    for number in range(done + left):
+        unit = create_unit(
+            project=project, service=service, team=who, key=f"GET /{team}/{number}", kind="endpoint",
+            now=NOW - timedelta(weeks=done + 2),
+        )  # fmt: skip
+        units.append(unit)
+        for step in LADDER[:4] if number < done else ():
+            unit.refresh_from_db()
+            change = Change(unit_id=unit.pk, version=unit.version, **step)
+            past = NOW - timedelta(weeks=done - number - 1, days=1)
+            flip(project=project, changes=[change], actor=actor, reason="x", now=past, override=True)
+    return units[done:]
+
+
+@pytest.fixture
+def teams(project: Project) -> tuple[list[Unit], list[Unit]]:
+    return lived(project, "ants", done=8, left=3), lived(project, "bees", done=8, left=20)
+
+
+def test_plan__of_two_teams__names_the_one_that_the_end_hangs_on(teams: object, client: Client, viewer: User) -> None:
+    client.force_login(viewer)
+    page = client.get("/p/shop/plan").content.decode()
+    assert "The end hangs on bees" in page
+    assert "nobody said" not in page
+
+
+def test_what_if__two_people_move__stands_beside_todays_plan(teams: object, client: Client, viewer: User) -> None:
+    client.force_login(viewer)
+    page = client.get("/p/shop/plan?giver=ants&taker=bees&people=2").content.decode()
+    assert 'id="answer"' in page
+    assert " sooner" in page
+
+
+@pytest.mark.parametrize(
+    ("query", "words"),
+    [
+        ("giver=ants&taker=wasps", "There is no team wasps"),
+        ("giver=ants&taker=bees&people=9", "ants has 4 people to give"),
+        ("giver=ants&taker=bees&people=many", "A number of people"),
+        ("cut_team=bees&cut=9999", "cannot be cut"),
+        ("deadline=2001-01-01", "A day that is still to come"),
+        ("deadline=%00&giver=%FF", ""),
+    ],
+)
+def test_what_if__that_cannot_be__says_so_beside_its_control(
+    teams: object, client: Client, viewer: User, query: str, words: str
+) -> None:
+    client.force_login(viewer)
+    answer = client.get(f"/p/shop/plan?{query}")
+    assert answer.status_code == 200
+    page = answer.content.decode()
+    assert words in page
+    assert 'id="answer"' not in page
+
+
+def test_plan__empty_project__says_what_it_needs(client: Client, viewer: User) -> None:
+    client.force_login(viewer)
+    assert "Nothing is left to plan" in client.get("/p/shop/plan").content.decode()
+
+
+def test_phase__made_and_filled_on_the_page__has_scope_and_a_link_of_the_ledger(
+    teams: object, client: Client, owner: User
+) -> None:
+    client.force_login(owner)
+    client.post("/p/shop/plan/phase", {"name": "Endgame", "deadline": "2099-01-01", "done_at": "cutover"})
+    phase = Phase.objects.get()
+    team = Unit.objects.filter(key="GET /bees/0").values_list("team_id", flat=True)[0]
+    client.post("/p/shop/plan/assign", {"into": phase.pk, "team": team})
+    assert PhaseUnit.objects.filter(phase=phase).count() == 28
+    page = client.get("/p/shop/plan").content.decode()
+    assert "Endgame" in page
+    assert Entry.objects.filter(kind="plan", body__headline__icontains="Endgame").exists()
+
+
+def test_dependency__that_closes_a_ring__is_refused_by_name(
+    teams: tuple[list[Unit], list[Unit]], client: Client, owner: User
+) -> None:
+    client.force_login(owner)
+    ant, bee = teams[0][0], teams[1][0]
+    client.post("/p/shop/plan/dependency", {"unit": ant.key, "needs": bee.key})
+    answer = client.post("/p/shop/plan/dependency", {"unit": bee.key, "needs": ant.key})
+    assert answer.status_code == 400
+    assert "need each other in a ring" in answer.content.decode()
+    assert Dependency.objects.count() == 1
+
+
+def test_plan__seen_by_a_viewer__offers_no_verb(teams: object, client: Client, viewer: User) -> None:
+    client.force_login(viewer)
+    assert "Set the baseline" not in client.get("/p/shop/plan").content.decode()
+    assert client.post("/p/shop/plan/phase", {"name": "x", "done_at": "cutover"}).status_code == 403
