@@ -9,6 +9,8 @@ from migrator.core.what_if import Impossible, Ranked, Wish, applied, best_moves
 from migrator.inventory.models import Project
 from migrator.planning.queries import Measure, deadline_of, plan_of
 
+LEAST_GAIN = 0.5
+"""Weeks. A move that brings less is within what luck brings."""
 TRIED_PEOPLE = 2.0
 """How many people are moved when moves are ranked."""
 
@@ -54,7 +56,8 @@ def look(
     except Cycle as ring:
         return Looked(plan=plan, target=target, found=None, ring=str(ring))
     moves = best_moves(plan=plan, today=now.date(), target=target, people=TRIED_PEOPLE) if ranked else ()
-    return Looked(plan=plan, target=target, found=found, best=moves)
+    worthwhile = tuple(move for move in moves if move.gained_weeks >= LEAST_GAIN)
+    return Looked(plan=plan, target=target, found=found, best=worthwhile)
 
 
 def otherwise(*, looked: Looked, wish: Wish, today: date, target: date | None) -> Outlook:

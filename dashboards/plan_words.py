@@ -5,9 +5,9 @@ from datetime import date
 from typing import Final
 
 from dashboards import words
-from migrator.core.queues import SURE, Outlook, TeamOutlook
+from migrator.core.queues import SURE, Outlook
 from migrator.core.stages import Stage
-from migrator.core.what_if import Ranked
+from migrator.core.what_if import Move, Ranked
 from migrator.planning.queries import BurnUp, Measure, Prospect
 
 EVEN: Final = 0.5
@@ -139,10 +139,24 @@ def plan_sentence(found: Outlook | None, best: Sequence[Ranked], *, target: date
     return told
 
 
+def other_sentence(
+    *, moves: Sequence[Move], cut: float, today: date | None, other: date | None, chance: float | None
+) -> str:
+    """What another plan brings, beside today's."""
+    parts = [f"{people_words(move.people)} from {move.giver} to {move.taker}" for move in moves]
+    if cut:
+        parts.append(f"{words.number(cut)} less to do")
+    end = f"85 % sure by {words.day(other)}" if other else "no end in sight"
+    told = f"With {' and '.join(parts)}: {end}" if parts else capitalised(end)
+    if parts:
+        told += f", {difference(today, other)}"
+    return f"{told}; {sure(chance)} sure to make the deadline." if chance is not None else f"{told}."
+
+
 def move_words(ranked: Ranked) -> str:
     """`two people from media to feed bring the end three weeks nearer`."""
     move = ranked.move
-    people = f"{_few(move.people)} {'person' if move.people == 1 else 'people'}"
+    people = people_words(move.people)
     verb = "brings" if move.people == 1 else "bring"
     gained = ranked.gained_weeks
     if gained >= 100:
@@ -156,8 +170,10 @@ def gain_words(weeks: float) -> str:
     return f"{span(abs(days))} {'nearer' if days >= 0 else 'farther off'}"
 
 
-def _few(people: float) -> str:
-    return SMALL[int(people)] if people == int(people) and 0 < people < len(SMALL) else f"{people:g}"
+def people_words(people: float) -> str:
+    """`one person`, `two people`, `0.5 people`."""
+    few = SMALL[int(people)] if people == int(people) and 0 < people < len(SMALL) else f"{people:g}"
+    return f"{few} {'person' if people == 1 else 'people'}"
 
 
 def share(fraction: float) -> str:
@@ -167,17 +183,9 @@ def share(fraction: float) -> str:
 def difference(today: date | None, other: date | None) -> str:
     """Another plan's date beside today's."""
     if today is None or other is None:
-        return "no date either way" if today == other else ("no date any more" if other is None else "a date at last")
+        return "no end either way" if today == other else ("no end any more" if other is None else "an end at last")
     days = (other - today).days
     return "the same day" if not days else f"{span(abs(days))} {'later' if days > 0 else 'sooner'}"
-
-
-def slack(team: TeamOutlook) -> str:
-    """Whether a team meets its mini-deadline."""
-    if team.due is None or team.p85 is None:
-        return ""
-    days = (team.due - team.p85).days
-    return f"{span(days)} to spare" if days >= 0 else f"{span(-days)} late"
 
 
 def record_sentence(*, held: int, judged: int) -> str:

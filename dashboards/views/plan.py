@@ -1,33 +1,44 @@
 """The plan: which team the end hangs on, what another plan would bring, and what was promised."""
 
-from datetime import date, datetime
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_POST
 
+from dashboards import plan_words
 from dashboards.parameters import text
 from dashboards.plan_forms import ACTS, FORMS, PlanForm
 from dashboards.plan_outlook import Looked, look, otherwise
 from dashboards.plan_teams import Beside, axis_of, critical_path, team_rows
 from dashboards.plan_wish import Asked, wished
-from dashboards.plan_words import plan_sentence
 from dashboards.seats import Seat, forbidden, holders, project_page
-from migrator.access.rights import Forbidden
-from migrator.core.queues import Cycle
+from migrator.access.rights import Forbidden, Right
 from migrator.core.what_if import Impossible
-from migrator.planning.models import Baseline, Dependency, Milestone
-from migrator.planning.queries import Measure, Slice, deadline_of, prospect
+from migrator.inventory.models import Project
+from migrator.planning.models import Baseline, Dependency
+from migrator.planning.queries import Measure, promises
 
-SHOWN = 50
+SHOWN: Final = 50
+BASELINES_SHOWN: Final = 10
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Lens:
+    """Which part of the plan is looked at."""
+
+    phase: str
+    measure: Measure
 
 
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
+    """Today's plan; with a wish in the address, another one beside it."""
     return _shown(request, seat)
 
 
@@ -35,11 +46,9 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
 @project_page
 def change(request: HttpRequest, seat: Seat, act: str) -> HttpResponse:
     """One verb of the plan. What is refused stands beside its control, with what was typed."""
-    kind = ACTS.get(act)
-    here = reverse("plan", args=[seat.project.slug])
-    if kind is None:
-        return HttpResponseRedirect(here)
-    form = kind(request.POST, project=seat.project)
+    if act not in ACTS:
+        raise Http404(f"Nothing of the plan is called {act}.")
+    form = ACTS[act](request.POST, project=seat.project)
     try:
         told = form.carried_out(actor=seat.actor, now=timezone.now()) if form.is_valid() else ""
     except Forbidden as refused:
@@ -47,21 +56,25 @@ def change(request: HttpRequest, seat: Seat, act: str) -> HttpResponse:
     if not told:
         return _shown(request, seat, {act: form}, status=400)
     messages.success(request, told)
-    return HttpResponseRedirect(f"{here}#{act}")
+    return HttpResponseRedirect(reverse("plan", args=[seat.project.slug]))
 
 
 def _shown(
     request: HttpRequest, seat: Seat, tried: dict[str, PlanForm] | None = None, status: int = 200
 ) -> HttpResponse:
-    now = timezone.now()
-    phase = text(request.GET, "phase")
-    measure = Measure.EFFORT if text(request.GET, "by") == "effort" else Measure.UNITS
-    looked = look(project=seat.project, now=now, phase=phase, measure=measure)
+    now, project = timezone.now(), seat.project
+    lens = Lens(
+        phase=text(request.GET, "phase"),
+        measure=Measure.EFFORT if text(request.GET, "by") == Measure.EFFORT else Measure.UNITS,
+    )
+    # Moves are ranked for today's plan only: whoever asks for another one waits for its answer alone.
+    is_wish = any(request.GET.get(name) for name in ("giver", "taker", "cut_team", "cut", "deadline"))
+    looked = look(project=project, now=now, phase=lens.phase, measure=lens.measure, ranked=not is_wish)
     asked = wished(request.GET, plan=looked.plan, today=now.date())
     beside, refused = _beside(looked, asked, now)
     context = {
         "here": "plan",
-        "sentence": plan_sentence(looked.found, looked.best, target=looked.target),
+        "sentence": _sentence(looked, asked, beside),
         "looked": looked,
         "teams": team_rows(looked),
         "axis": axis_of(looked, now.date()),
@@ -69,15 +82,26 @@ def _shown(
         "asked": asked,
         "beside": beside,
         "refused": refused,
-        "phase": phase,
-        "measure": measure,
-        "phases": _phases(seat, now),
-        "milestones": Milestone.objects.filter(project=seat.project).select_related("phase", "team", "service"),
-        "dependencies": Dependency.objects.filter(unit__project=seat.project).select_related("unit", "needs")[:SHOWN],
-        "baselines": Baseline.objects.filter(project=seat.project).select_related("phase")[:10],
-        "forms": _forms(seat, tried or {}),
+        "lens": lens,
+        "is_wish": is_wish,
+        "may_manage": seat.actor.may(Right.MANAGE),
+        "phases": list(project.phases.all()),
+        **({} if is_wish else _promised(project, now)),
+        "forms": [] if is_wish else _forms(seat, tried or {}),
     }
     return render(request, "dashboards/plan.html", context, status=status)
+
+
+def _sentence(looked: Looked, asked: Asked, beside: Beside | None) -> str:
+    if beside is None:
+        return plan_words.plan_sentence(looked.found, looked.best, target=looked.target)
+    return plan_words.other_sentence(
+        moves=asked.wish.moves,
+        cut=sum(asked.wish.cut.values()),
+        today=beside.today.p85,
+        other=beside.other.p85,
+        chance=beside.other_chance,
+    )
 
 
 def _beside(looked: Looked, asked: Asked, now: datetime) -> tuple[Beside | None, str]:
@@ -87,29 +111,20 @@ def _beside(looked: Looked, asked: Asked, now: datetime) -> tuple[Beside | None,
     target = asked.deadline or looked.target
     try:
         other = otherwise(looked=looked, wish=asked.wish, today=now.date(), target=target)
-    except (Impossible, Cycle) as impossible:
-        return None, str(impossible)
+    except Impossible as impossible:
+        return None, impossible.message
     return Beside(today=looked.found, other=other, target=looked.target, other_target=target), ""
 
 
-def _phases(seat: Seat, now: datetime) -> list[dict[str, Any]]:
-    """Each phase with its scope, what is done of it, and whether it ends in time."""
-    rows = []
-    for phase in seat.project.phases.all():
-        found = prospect(project=seat.project, now=now, units=Slice(phase=phase.name))
-        target: date | None = deadline_of(project=seat.project, phase=phase.name)
-        rows.append(
-            {
-                "phase": phase,
-                "scope": found.found.scope[-1],
-                "done": found.found.done[-1],
-                "deadline": target,
-                "p85": getattr(found.forecast, "p85", None),
-                "chance": found.chance,
-                "reason": found.reason,
-            }
-        )
-    return rows
+def _promised(project: Project, now: datetime) -> dict[str, Any]:
+    """Deadlines with their chances, what waits for what, and what was promised before."""
+    return {
+        "today": now.date(),
+        "promises": promises(project=project, now=now),
+        "undated": project.phases.filter(deadline=None),
+        "dependencies": Dependency.objects.filter(unit__project=project).select_related("unit", "needs")[:SHOWN],
+        "baselines": Baseline.objects.filter(project=project).select_related("phase")[:BASELINES_SHOWN],
+    }
 
 
 def _forms(seat: Seat, tried: dict[str, PlanForm]) -> list[tuple[str, PlanForm]]:

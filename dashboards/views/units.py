@@ -28,7 +28,7 @@ from dashboards.seats import Seat, project_page
 from dashboards.unit_charts import SPANS, USUAL_SPAN, frame, latency_chart, mismatch_chart
 from dashboards.views.door import door_of, holds, open_here
 from dashboards.views.standpoint import Subject, subject_of
-from migrator.core.gate import Word
+from migrator.core.gate import Gate, Word
 from migrator.core.stages import ALL, RUNGS, Direction, Scrutiny, Stage
 from migrator.inventory.queries import fields_of
 from migrator.observations.noise import proofs_of
@@ -59,6 +59,7 @@ def page(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
         "verdict": subject.verdict,
         "last_pair_at": moment(subject.evidence.last_at),
         "sentence": sentence(subject),
+        "gates": [Demand.of(gate) for gate in subject.verdict.gates],
         "is_judged": subject.unit.position.rung.scrutiny is Scrutiny.BODIES,
         "acts": acts(entries),
         "change": last_change(seat, subject, entries, now),
@@ -112,6 +113,26 @@ def _step(subject: Subject) -> str:
         goal = next_preset(position.candidate)
         return f"Safe to raise to {words.percentage(goal)}" if goal else "Safe to cut over"
     return "Safe to move to canary" if position.stage is Stage.SIDE_BY_SIDE else "Safe"
+
+
+PLACES = {"mismatches": "differences", "deploys": "history", "latency": "course", "series": "course"}
+"""Where on this page the evidence of a gate stands, by what it is called before the colon."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Demand:
+    """One gate with its way to what shows it."""
+
+    gate: Gate
+    place: str
+    """The id of the panel that shows its evidence; empty for nothing to show."""
+    eta: datetime | None
+    """When it will be met as things go; None where it is met, or nobody knows."""
+
+    @classmethod
+    def of(cls, gate: Gate) -> "Demand":
+        place = PLACES.get(gate.evidence.partition(":")[0], "")
+        return cls(gate=gate, place=place, eta=None if gate.is_met else moment(gate.eta))
 
 
 # ------------------------------------------------------------------------------- the next step

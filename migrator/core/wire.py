@@ -14,13 +14,13 @@ from typing import Annotated, Final
 
 import msgspec
 
-from migrator.core.orders import Override as Override
-from migrator.core.orders import SignedOverride as SignedOverride
-from migrator.core.orders import Version as Version
 from migrator.core.manners import Anonymous as Anonymous
 from migrator.core.manners import Manners as Manners
 from migrator.core.manners import SubjectSource as SubjectSource
 from migrator.core.measures import Count, Identity, Key, Milliseconds, Name, Share, Text
+from migrator.core.orders import Override as Override
+from migrator.core.orders import SignedOverride as SignedOverride
+from migrator.core.orders import Version as Version
 from migrator.core.rulespec import Form as Form
 from migrator.core.rulespec import RuleKind as RuleKind
 from migrator.core.rulespec import RuleSpec as RuleSpec

@@ -7,7 +7,6 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
-from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
 
@@ -19,6 +18,7 @@ from migrator.rollout.models import Flip
 from migrator.telling.models import Event, Message
 from tests.api.conftest import Caller, climb, errors, new_unit
 from tests.dashboards.conftest import observe
+from tests.rollout.climbers import in_threads
 
 CUTOVER = {"stage": "cutover", "reason": "a year of waiting"}
 
@@ -37,7 +37,7 @@ def as_person(user: User) -> Caller:
     return Caller(client=client)
 
 
-def ask(caller: Caller, unit: Unit, **more: Any) -> HttpResponse:
+def ask(caller: Caller, unit: Unit, **more: Any) -> Any:
     return caller("POST", f"units/{unit.pk}/approvals/", CUTOVER | {"version": unit.version} | more)
 
 
@@ -186,7 +186,7 @@ def held(service: Service) -> Unit:
     return climb(new_unit(service, "GET /orders"), Stage.SIDE_BY_SIDE)
 
 
-def through(unit: Unit, caller: Caller, **more: Any) -> HttpResponse:
+def through(unit: Unit, caller: Caller, **more: Any) -> Any:
     body = {"stage": "canary", "candidate_percent": 1, "version": unit.version, "reason": "legacy burns"}
     return caller("POST", f"units/{unit.pk}/flip/", body | {"break_glass": True} | more)
 
@@ -267,7 +267,7 @@ def test_flip_many__a_unit_twice_or_of_another_project__is_refused(
 # ----------------------------------------------------------------------------------- sent again
 
 
-def keyed(caller: Caller, path: str, body: Any, key: str = "k1") -> HttpResponse:
+def keyed(caller: Caller, path: str, body: Any, key: str = "k1") -> Any:
     return caller("POST", path, body, headers={"Idempotency-Key": key})
 
 
@@ -278,6 +278,19 @@ def test_key__the_same_call_again__does_nothing_and_is_answered_the_same(unit: U
 
     assert (first.status_code, again.status_code) == (200, 200)
     assert first.json() == again.json()
+    assert Flip.objects.filter(unit=unit, to_candidate_bp=1_000).count() == 1
+
+
+@pytest.mark.django_db(transaction=True)
+def test_key__sent_several_times_at_once__happens_once(unit: Unit, admin: Caller) -> None:
+    body = {"candidate_percent": 10, "version": unit.version, "reason": "on"}
+
+    def send() -> Any:
+        return keyed(Caller(admin.token), f"units/{unit.pk}/flip/", body)
+
+    answers = in_threads(*[send] * 4)
+    assert [answer.status_code for answer in answers] == [200] * 4
+    assert all(answer.json() == answers[0].json() for answer in answers)
     assert Flip.objects.filter(unit=unit, to_candidate_bp=1_000).count() == 1
 
 

@@ -273,7 +273,7 @@ def test_changes__that_take_two__are_asked_for_and_done_when_the_second_says_so(
     assert "Policy of the project waits for a second person." in page
     assert "Who may approve: owner (admin), engineer (engineer)." in page
     waive(client, unit)
-    assert "waits for a second person" in client.get(f"/p/shop/units/{unit.pk}").content.decode()
+    assert "Waits for a second person" in client.get(f"/p/shop/units/{unit.pk}").content.decode()
     assert (Project.objects.get().policy, Waiver.objects.count()) == ({}, 0)
 
     client.force_login(engineer)
