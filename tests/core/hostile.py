@@ -6,6 +6,7 @@ Run as a program, it compares them all and prints the peak of its memory in MiB,
 import gzip
 import resource
 import sys
+from pathlib import Path
 from collections.abc import Iterator
 
 from migrator.core.comparison import Answer, compare
@@ -76,8 +77,17 @@ def main() -> None:
     for body in (bomb, bomb[: len(bomb) // 2], b"<a/>"):
         compared = compare(control=answer(b"<a/>", XML), candidate=answer(body, XML, b"gzip"))
         outcomes.append(f"{compared.outcome} {compared.partial}")
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_024
+    peak = peak_mib()
     sys.stdout.write("\n".join((str(peak), *outcomes)))
+
+
+def peak_mib() -> int:
+    """This program's own peak: `ru_maxrss` begins with what the process held that started it, where that was more."""
+    status = Path("/proc/self/status")
+    if not status.exists():
+        return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1_024
+    line = next(line for line in status.read_text().splitlines() if line.startswith("VmHWM:"))
+    return int(line.split()[1]) // 1_024
 
 
 if __name__ == "__main__":
