@@ -6,8 +6,8 @@ Run as a program, it compares them all and prints the peak of its memory in MiB,
 import gzip
 import resource
 import sys
-from pathlib import Path
 from collections.abc import Iterator
+from pathlib import Path
 
 from migrator.core.comparison import Answer, compare
 
