@@ -136,7 +136,7 @@ def drained_by_peer(client: "redis.Redis") -> float:
     client.xgroup_create("peer", "workers", id="0")
     cpu = time.process_time()
     while found := client.xreadgroup("workers", "one", {"peer": ">"}, count=1_000):
-        entries: list[Any] = found["peer"][0] if isinstance(found, dict) else found[0][1]
+        entries: Any = found["peer"][0] if isinstance(found, dict) else found[0][1]
         counts: Counter[tuple[int, int, str, int]] = Counter()
         for _, fields in entries:
             seen = orjson.loads(fields[b"o"])

@@ -15,6 +15,7 @@ from migrator.planning.keeping import count_days
 ENDPOINTS = 20_000
 FIELDS_EACH = 4
 DAYS = 90
+A_YEAR = 365
 FIVE_YEARS = 1_826
 
 UNITS = """
@@ -37,7 +38,8 @@ FROM inventory_unit u CROSS JOIN generate_series(1, %(fields)s) f
 WHERE u.project_id = %(project)s AND u.kind = 'endpoint'
 """
 
-# Each unit has climbed `id % 6` rungs, five days apart, on days of its own after it was known.
+# Each unit has climbed `id % 6` rungs, five days apart, on days of its own after it was known. In a project of years
+# three in four of those that would stand lower are at the fourth rung, cutover: its end is in sight.
 FLIPS = """
 WITH rungs(step, before, after, candidate_before, candidate_after, mirror_before, mirror_after) AS (VALUES
     (1, 'backlog', 'shadow', 0, 0, 0, 10000), (2, 'shadow', 'side_by_side', 0, 0, 10000, 10000),
@@ -51,7 +53,8 @@ SELECT u.project_id, u.id,
         + r.step * interval '5 days',
     'bench', 'simulation', 'bench', 'forward', false, r.before, r.candidate_before, r.mirror_before,
     r.after, r.candidate_after, r.mirror_after, r.step, 1, u.id * 5 + r.step, '{}'
-FROM inventory_unit u JOIN rungs r ON r.step <= u.id %% 6
+FROM inventory_unit u JOIN rungs r
+    ON r.step <= CASE WHEN %(years)s AND u.id %% 6 < 4 AND u.id / 6 %% 4 > 0 THEN 4 ELSE u.id %% 6 END
 WHERE u.project_id = %(project)s
 ORDER BY 3
 """
@@ -106,7 +109,14 @@ INSERT INTO planning_capacity (team_id, since, people, set_by, reason)
 SELECT id, %(start)s::date, 3 + id %% 4, 'bench', '' FROM inventory_team WHERE project_id = %(project)s
 """
 
-WRITTEN = (UNITS, FIELDS, FLIPS, POSITIONS, STANDINGS, PHASES, MEMBERS, EFFORT, DEPENDENCIES, CAPACITY)
+# What a job keeps each day: the page of the burndown holds it against what came.
+FORECASTS = """
+INSERT INTO planning_pastforecast (project_id, phase_id, day, scope, done, p50, p85, p95, chance, deadline)
+SELECT %(project)s, NULL, day::date, 90000, 60000, day::date + 600, day::date + 700, day::date + 800, 0.4, %(deadline)s
+FROM generate_series(%(start)s::date + 100, %(now)s::date - 1, interval '1 day') day
+"""
+
+WRITTEN = (UNITS, FIELDS, FLIPS, POSITIONS, STANDINGS, PHASES, MEMBERS, EFFORT, DEPENDENCIES, CAPACITY, FORECASTS)
 
 
 @transaction.atomic
@@ -127,6 +137,7 @@ def populate(*, now: datetime | None = None, days: int = DAYS, endpoints: int = 
         "start": start,
         "now": now,
         "deadline": deadline,
+        "years": days > A_YEAR,
     }
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from dashboards import words
 from migrator.core.gate import Verdict, Word
 from migrator.core.stages import Position
@@ -143,7 +146,9 @@ def _case(unit: Unit, judged: Judgement, *, others: int, since: datetime | None,
 
 def counted(cases: Collection[Case]) -> str:
     """`1 endpoint`, `3 endpoints`; `units` where a field stands for itself."""
-    return words.count(len(cases), "endpoint" if all(case.is_endpoint for case in cases) else "unit")
+    if not all(case.is_endpoint for case in cases):
+        return words.units(len(cases))
+    return ngettext("{count} endpoint", "{count} endpoints", len(cases)).format(count=words.number(len(cases)))
 
 
 def sentence(found: Attention) -> str:
@@ -151,26 +156,45 @@ def sentence(found: Attention) -> str:
     parts = [*_to_do(found)]
     if not parts:
         if found.suspect:
-            return f"Nothing is proven wrong; {counted(found.suspect)} {_differ(found.suspect)} a little."
-        return "Nothing needs you."
+            told = ngettext(
+                "Nothing is proven wrong; {cases} differs a little.",
+                "Nothing is proven wrong; {cases} differ a little.",
+                len(found.suspect),
+            )
+            return told.format(cases=counted(found.suspect))
+        return _("Nothing needs you.")
     told = "; ".join(parts)
     return f"{told[0].upper()}{told[1:]}."
 
 
 def _to_do(found: Attention) -> Iterable[str]:
-    least = dict.fromkeys(found.partial, "at least ")
     if found.wrong:
-        answer = "answers" if len(found.wrong) == 1 else "answer"
-        yield f"{least.get('wrong', '')}{counted(found.wrong)} {answer} callers wrongly: roll back"
+        told = ngettext(
+            "{cases} answers callers wrongly: roll back",
+            "{cases} answer callers wrongly: roll back",
+            len(found.wrong),
+        )
+        yield told.format(cases=at_least(found, "wrong", counted(found.wrong)))
     if found.differs:
-        remedy = "" if found.wrong else ": fix the candidate or accept it"
-        yield f"{least.get('differs', '')}{counted(found.differs)} {_differ(found.differs)} from legacy{remedy}"
-    if found.ready:
-        alone = not found.wrong and not found.differs
-        number = counted(found.ready) if alone else words.number(len(found.ready))
-        are = "is" if len(found.ready) == 1 else "are"
-        yield f"{least.get('ready', '')}{number} {are} ready{' for the next step' if alone else ''}"
+        yield _differing(found).format(cases=at_least(found, "differs", counted(found.differs)))
+    if found.ready and (found.wrong or found.differs):
+        told = ngettext("{count} is ready", "{count} are ready", len(found.ready))
+        yield told.format(count=at_least(found, "ready", words.number(len(found.ready))))
+    elif found.ready:
+        told = ngettext("{cases} is ready for the next step", "{cases} are ready for the next step", len(found.ready))
+        yield told.format(cases=at_least(found, "ready", counted(found.ready)))
 
 
-def _differ(cases: Collection[Case]) -> str:
-    return "differs" if len(cases) == 1 else "differ"
+def _differing(found: Attention) -> str:
+    if found.wrong:
+        return ngettext("{cases} differs from legacy", "{cases} differ from legacy", len(found.differs))
+    return ngettext(
+        "{cases} differs from legacy: fix the candidate or accept it",
+        "{cases} differ from legacy: fix the candidate or accept it",
+        len(found.differs),
+    )
+
+
+def at_least(found: Attention, name: str, told: str) -> str:
+    """A number of cases; where not all were looked at, as the least that it is."""
+    return _("at least {number}").format(number=told) if name in found.partial else told

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from dashboards import words
 from dashboards.figures import Course, Line, over_time
 from dashboards.unit_charts import SPANS, Chart, Row, frame
@@ -27,10 +29,10 @@ def cause_chart(
     values = [count if count or point.value else None for point, count in zip(points, counts, strict=True)]
     course = Course(
         moments=[point.at for point in points],
-        lines=[Line(name="pairs", colour="--candidate", values=values, hover="%{y:,} pairs differ like this")],
+        lines=[Line(name=_("pairs"), colour="--candidate", values=values, hover=_("%{y:,} pairs differ like this"))],
         pins=shown.pins,
         least_top=4.0,
-        room=len("pairs"),
+        room=len(_("pairs")),
     )
     rows = [
         Row(at=point.at, cells=(words.number(value), words.number(point.value or 0)))
@@ -39,8 +41,8 @@ def cause_chart(
     ]
     return Chart(
         name="cause",
-        title="Pairs that differ like this",
+        title=_("Pairs that differ like this"),
         figure=over_time(course),
-        columns=("Differ like this", "Compared"),
+        columns=(_("Differ like this"), _("Compared")),
         rows=tuple(reversed(rows)),
     )

@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from dashboards import words
 from migrator.core.proposals import explains, specimen
 from migrator.core.rulebook import Rulebook
@@ -38,11 +41,20 @@ def list_sentence(counts: dict[str, int], *, news: int) -> str:
     """What the list of a project answers: is there news, and how much is open?"""
     opened = sum(counts.get(status, 0) for status in OPEN_STATUSES)
     if not counts:
-        return "No difference is known."
+        return _("No difference is known.")
     if not opened:
-        return f"Nothing waits for anybody: {words.count(sum(counts.values()), 'cause')} settled."
-    since = f"{words.count(news, 'new cause')} since yesterday" if news else "No new cause since yesterday"
-    return f"{since}; {words.number(opened)} open."
+        settled = sum(counts.values())
+        told = ngettext(
+            "Nothing waits for anybody: {count} cause settled.",
+            "Nothing waits for anybody: {count} causes settled.",
+            settled,
+        )
+        return told.format(count=words.number(settled))
+    if not news:
+        return _("No new cause since yesterday; {opened} open.").format(opened=words.number(opened))
+    return ngettext(
+        "{count} new cause since yesterday; {opened} open.", "{count} new causes since yesterday; {opened} open.", news
+    ).format(count=words.number(news), opened=words.number(opened))
 
 
 def callers_of(group_ids: Iterable[int]) -> dict[int, str]:
@@ -63,7 +75,9 @@ def cause_sentence(cause: Cause) -> str:
     if not cause.caller_shares:
         return cause.row.sentence
     most = cause.caller_shares[0]
-    return f"{cause.row.sentence.removesuffix('.')}; {words.rate(most.share)} from {most.name}."
+    return _("{sentence}; {share} from {caller}.").format(
+        sentence=cause.row.sentence.removesuffix("."), share=words.rate(most.share), caller=most.name
+    )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -8,6 +8,7 @@ from typing import Any, Final
 
 import orjson
 from django.http import Http404, StreamingHttpResponse
+from django.utils.translation import gettext as _
 
 FORMS: Final = {"csv": "text/csv", "ndjson": "application/x-ndjson"}
 
@@ -22,7 +23,7 @@ def exported(
 ) -> StreamingHttpResponse:
     """An attachment `name.csv` or `name.ndjson`; only the one that is asked for is read. Raises Http404 for others."""
     if form not in FORMS:
-        raise Http404("Lists are exported as csv or ndjson.")
+        raise Http404(_("Lists are exported as csv or ndjson."))
     lines: Iterator[Any] = as_csv(columns, cells) if form == "csv" else as_ndjson(objects)
     headers = {"Content-Disposition": f'attachment; filename="{name}.{form}"'}
     return StreamingHttpResponse(lines, content_type=f"{FORMS[form]}; charset=utf-8", headers=headers)

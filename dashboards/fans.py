@@ -3,11 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from typing import Final
+
+from django.utils.translation import gettext as _
 
 from dashboards import words
 from dashboards.figures import Figure
 from dashboards.sight import Sight, short
 from migrator.core.forecast import Fan, Forecast
+
+NO_NAME: Final = "<extra></extra>"
+"""Ends what is written beside the pointer: the name of the line is not repeated there."""
+NUMBER_WIDE: Final = 0.075
+DATE_WIDE: Final = 0.11
+"""Parts of the chart's width that a share and a share with its date need beside the 85 % date."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +56,24 @@ def fan(ahead: Sequence[Ahead]) -> list[Figure]:
     return [
         edge | {"name": "15 %", "y": [short(each.low) for each in ahead]},
         edge | {
-            "name": "15 to 85 %", "y": [short(each.high) for each in ahead],
+            "name": _("15 to 85 %"), "y": [short(each.high) for each in ahead],
             "fill": "tonexty", "fillcolor": "--candidate/0.2",
         },
         {
-            "type": "scatter", "mode": "lines", "name": "Median", "x": x, "y": [short(each.middle) for each in ahead],
+            "type": "scatter", "mode": "lines", "name": _("Median"), "x": x,
+            "y": [short(each.middle) for each in ahead],
             "line": {"color": "--candidate", "width": 2, "dash": "dash"},
             "customdata": [[round(each.low), round(each.high)] for each in ahead],
-            "hovertemplate": "forecast %{y:,.0f}, 15–85 %: %{customdata[0]:,} to %{customdata[1]:,}<extra></extra>",
+            "hovertemplate": _("forecast %{y:,.0f}, 15–85 %: %{customdata[0]:,} to %{customdata[1]:,}") + NO_NAME,
         },
     ]  # fmt: skip
 
 
 def growth(ahead: Sequence[Ahead]) -> Figure:
     return {
-        "type": "scatter", "mode": "lines", "name": "Scope to come", "x": [str(each.day) for each in ahead],
+        "type": "scatter", "mode": "lines", "name": _("Scope to come"), "x": [str(each.day) for each in ahead],
         "y": [short(each.scope) for each in ahead], "line": {"color": "--ink", "width": 1.5, "dash": "dot"},
-        "hovertemplate": "%{y:,.0f} in scope by then<extra></extra>",
+        "hovertemplate": _("%{y:,.0f} in scope by then") + NO_NAME,
     }  # fmt: skip
 
 
@@ -72,30 +82,30 @@ def sure_dates(sight: Sight, ahead: Sequence[Ahead], *, on: Sequence[float]) -> 
     forecast = sight.forecast
     known = [] if forecast is None else [(50, forecast.p50), (85, forecast.p85), (95, forecast.p95)]
     shown = [(share, day) for share, day in known if day and day <= sight.end]
-    heights = [short(_at(ahead, on, day)) for _, day in shown]
+    heights = [short(_at(ahead, on, day)) for _share, day in shown]
     return {
-        "type": "scatter", "mode": "markers+text", "name": "Done by", "x": [str(day) for _, day in shown], "y": heights,
-        "text": _texts(shown, sight),
-        "textposition": ["top left" if sight.place(day) > 0.85 else "top center" for _, day in shown],
+        "type": "scatter", "mode": "markers+text", "name": _("Done by"),
+        "x": [str(day) for _share, day in shown], "y": heights,
+        "text": _texts(shown, sight), "meta": {"narrow": [f"{share} %" * (share == 85) for share, _day in shown]},
+        "textposition": ["top left" if sight.place(day) > 0.92 else "top center" for _share, day in shown],
         "textfont": {"color": "--ink", "size": 13},
         "marker": {"symbol": "line-ns-open", "size": 16, "color": "--candidate", "line": {"width": 2}},
         "customdata": [[share, words.day(day)] for share, day in shown],
-        "hovertemplate": "%{customdata[0]} % sure by %{customdata[1]}<extra></extra>", "cliponaxis": False,
+        "hovertemplate": _("%{customdata[0]} % sure by %{customdata[1]}") + NO_NAME, "cliponaxis": False,
     }  # fmt: skip
 
 
 def _texts(shown: Sequence[tuple[int, date]], sight: Sight) -> list[str]:
-    """The 85 % date is always written; its neighbours where they leave it room."""
-    room = (sight.end - sight.first) / 7
+    """The 85 % date is always written; its neighbours where they leave it room, with their dates in much of it."""
     sure = next((day for share, day in shown if share == 85), None)
-    return [
-        f"85 % {day.day} {words.MONTHS[day.month - 1]}"
-        if share == 85
-        else f"{share} %"
-        if sure is None or abs(day - sure) > room
-        else ""
-        for share, day in shown
-    ]
+    return [_text(share, day, sight, away=None if sure in (None, day) else abs(day - sure)) for share, day in shown]
+
+
+def _text(share: int, day: date, sight: Sight, *, away: timedelta | None) -> str:
+    part = None if away is None else away / max(sight.end - sight.first, timedelta(days=1))
+    if part is not None and part < NUMBER_WIDE:
+        return ""
+    return f"{share} % {sight.named(day)}" if part is None or part > DATE_WIDE else f"{share} %"
 
 
 def _at(ahead: Sequence[Ahead], on: Sequence[float], day: date) -> float:

@@ -6,11 +6,14 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboards import plan_words, words
-from dashboards.attention import Attention, counted
+from dashboards.attention import Attention, at_least, counted
 from dashboards.course import standing
 from dashboards.seats import Seat
+from dashboards.vocabulary import spoken
 from migrator.access.rights import Right
 from migrator.inventory.models import Project
 from migrator.observations.models.groups import OPEN_STATUSES, MismatchGroup
@@ -60,50 +63,57 @@ def _link(name: str, project: Project, query: str = "") -> str:
 def _wrong(seat: Seat, found: Attention, now: datetime) -> Block | None:
     if not found.wrong:
         return None
-    least = "At least " if "wrong" in found.partial else ""
-    answer = "answers" if len(found.wrong) == 1 else "answer"
+    told = ngettext(
+        "{cases} answers callers wrongly: {key}.", "{cases} answer callers wrongly: {key}.", len(found.wrong)
+    ).format(cases=at_least(found, "wrong", counted(found.wrong)), key=found.wrong[0].key)
     return Block(
         kind="wrong",
-        title="Wrong now",
-        sentence=f"{least}{counted(found.wrong)} {answer} callers wrongly: {found.wrong[0].key}.",
+        title=_("Wrong now"),
+        sentence=f"{told[0].upper()}{told[1:]}",
         href=_link("oncall", seat.project),
         tone="act",
     )
 
 
 def _waits(seat: Seat, found: Attention, now: datetime) -> Block | None:
-    parts = [part for part in _parts(seat, found) if part]
+    parts = [(place, told) for place, told in _parts(seat, found) if told]
     if not parts:
-        return Block(kind="waits", title="Waits for you", sentence="Nothing.", href=_link("project", seat.project))
-    sentence = f"{', '.join(parts)}."
-    return Block(kind="waits", title="Waits for you", sentence=sentence, href=_first_place(seat, found, parts))
+        return Block(
+            kind="waits", title=_("Waits for you"), sentence=_("Nothing."), href=_link("project", seat.project)
+        )
+    sentence = f"{', '.join(told for _place, told in parts)}."
+    return Block(kind="waits", title=_("Waits for you"), sentence=sentence, href=parts[0][0])
 
 
-def _parts(seat: Seat, found: Attention) -> Sequence[str]:
+def _parts(seat: Seat, found: Attention) -> Sequence[tuple[str, str]]:
+    """What waits, each with its page; empty where nothing of the kind does."""
     groups = MismatchGroup.objects.filter(project=seat.project, leader__isnull=True, status__in=OPEN_STATUSES)
     mine = groups.filter(assignee=seat.actor.user_id).count()
     approvals = open_approvals(project=seat.project)
     asked = approvals.exclude(asked_by=seat.actor.user_id).count() if seat.actor.may(Right.APPROVE) else 0
     stand = ramp_queries.counts(project=seat.project)
     ramps = sum(stand.get(state, 0) for state in ramp_queries.NEEDS_A_PERSON)
-    ready = f"{counted(found.ready)} ready for the next step" if found.ready else ""
-    differs = f"{counted(found.differs)} to fix or accept" if found.differs else ""
+    ready = _("{cases} ready for the next step").format(cases=counted(found.ready)) if found.ready else ""
+    differs = _("{cases} to fix or accept").format(cases=counted(found.differs)) if found.differs else ""
+    overview = _link("project", seat.project)
     return (
-        ready,
-        differs,
-        f"{words.count(asked, 'approval')}" if asked else "",
-        f"{words.count(ramps, 'ramp')} that {'waits' if ramps == 1 else 'wait'}" if ramps else "",
-        f"{words.count(mine, 'mismatch', 'mismatches')} of yours" if mine else "",
+        (overview, ready),
+        (overview, differs),
+        (overview, _some(ngettext("{count} approval", "{count} approvals", asked), asked)),
+        (
+            _link("ramps", seat.project),
+            _some(ngettext("{count} ramp that waits", "{count} ramps that wait", ramps), ramps),
+        ),
+        (
+            _link("mismatches", seat.project, "?mine=1"),
+            _some(ngettext("{count} mismatch of yours", "{count} mismatches of yours", mine), mine),
+        ),
     )
 
 
-def _first_place(seat: Seat, found: Attention, parts: Sequence[str]) -> str:
-    """The overview lists what is ready; else the page of the first thing that waits."""
-    if found.ready or found.differs:
-        return _link("project", seat.project)
-    if "ramp" in parts[0]:
-        return _link("ramps", seat.project)
-    return _link("mismatches", seat.project, "?mine=1") if "mismatch" in parts[0] else _link("project", seat.project)
+def _some(told: str, number: int) -> str:
+    """A counted thing; empty where there is none."""
+    return told.format(count=words.number(number)) if number else ""
 
 
 def _end(seat: Seat, found: Attention, now: datetime) -> Block | None:
@@ -111,10 +121,10 @@ def _end(seat: Seat, found: Attention, now: datetime) -> Block | None:
     kept = PastForecast.objects.filter(project=seat.project, phase=None, day__gte=now.date() - DAY).first()
     page = _link("burndown", seat.project)
     if kept is None:
-        told = "Counted as you look."
-        return Block(kind="end", title="When", sentence=told, href=page, lazy=_link("course", seat.project))
+        told = _("Counted as you look.")
+        return Block(kind="end", title=_("When"), sentence=told, href=page, lazy=_link("course", seat.project))
     course = standing(chance=kept.chance, left=kept.scope - kept.done, scope=kept.scope)
-    return Block(kind="end", title="When", sentence=ending(kept), href=page, tone=TONES.get(course, ""))
+    return Block(kind="end", title=_("When"), sentence=ending(kept), href=page, tone=TONES.get(course, ""))
 
 
 TONES: Final = {"at risk": "late", "late": "late"}
@@ -123,23 +133,32 @@ TONES: Final = {"at risk": "late", "late": "late"}
 def ending(kept: PastForecast) -> str:
     """`On course: 85 % sure by 3 Mar 2027; deadline 31 Mar 2027 (92 %).`"""
     if kept.scope and kept.done >= kept.scope:
-        return "Done: all of it moved."
-    course = standing(chance=kept.chance, left=kept.scope - kept.done, scope=kept.scope).capitalize()
+        return _("Done: all of it moved.")
+    course = spoken(standing(chance=kept.chance, left=kept.scope - kept.done, scope=kept.scope)).capitalize()
     if kept.p85 is None:
-        return f"{course}: no end in sight." if course else "Too little history for a forecast."
-    end = f"85 % sure by {words.day(kept.p85)}"
+        told = _("{course}: no end in sight.") if course else _("Too little history for a forecast.")
+        return told.format(course=course)
     if kept.deadline is None or kept.chance is None:
-        return f"{end[0].upper()}{end[1:]}; no deadline is set."
-    return f"{course}: {end}; deadline {words.day(kept.deadline)} ({plan_words.sure(kept.chance)} sure)."
+        return _("85 % sure by {day}; no deadline is set.").format(day=words.day(kept.p85))
+    return _("{course}: 85 % sure by {day}; deadline {deadline} ({chance} sure).").format(
+        course=course,
+        day=words.day(kept.p85),
+        deadline=words.day(kept.deadline),
+        chance=plan_words.sure(kept.chance),
+    )
 
 
 def _traffic(seat: Seat, found: Attention, now: datetime) -> Block | None:
     seen = traffic_share(project=seat.project, start=now - DAY, end=now, now=now)
     if seen.share is None:
         return None
-    sentence = f"The candidate answered {words.rate(seen.share)} of {words.number(seen.received)} requests in a day."
+    sentence = ngettext(
+        "The candidate answered {share} of {count} requests in a day.",
+        "The candidate answered {share} of {count} requests in a day.",
+        seen.received,
+    ).format(share=words.rate(seen.share), count=words.number(seen.received))
     return Block(
-        kind="traffic", title="Traffic", sentence=sentence, href=_link("burndown", seat.project, "?view=traffic")
+        kind="traffic", title=_("Traffic"), sentence=sentence, href=_link("burndown", seat.project, "?view=traffic")
     )
 
 
@@ -147,10 +166,12 @@ def _planes(seat: Seat, found: Attention, now: datetime) -> Block | None:
     obeyed = convergence(project=seat.project, now=now)
     if not obeyed.silent:
         return None
-    silent = words.count(len(obeyed.silent), "data plane")
-    sentence = f"{silent} {'is' if len(obeyed.silent) == 1 else 'are'} silent; {obeyed.live} live."
+    silent = len(obeyed.silent)
+    sentence = ngettext(
+        "{count} data plane is silent; {live} live.", "{count} data planes are silent; {live} live.", silent
+    ).format(count=words.number(silent), live=obeyed.live)
     return Block(
-        kind="planes", title="Data planes", sentence=sentence, href=_link("data-planes", seat.project), tone="late"
+        kind="planes", title=_("Data planes"), sentence=sentence, href=_link("data-planes", seat.project), tone="late"
     )
 
 
@@ -160,7 +181,7 @@ def _hand_over(seat: Seat, found: Attention, now: datetime) -> Block | None:
         return None
     text = note.text if len(note.text) <= NOTE else f"{note.text[: NOTE - 1]}…"
     sentence = f"{text} ({note.author}, {words.ago(note.at, now=now)})"
-    return Block(kind="hand_over", title="Handed over", sentence=sentence, href=_link("oncall", seat.project))
+    return Block(kind="hand_over", title=_("Handed over"), sentence=sentence, href=_link("oncall", seat.project))
 
 
 TELLERS: Final[Mapping[str, Callable[[Seat, Attention, datetime], Block | None]]] = {

@@ -5,6 +5,8 @@ from datetime import datetime
 
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboards import words
 from migrator.core.ramp import duration
@@ -34,8 +36,11 @@ def _silence(project: Project) -> Notice | None:
     beat = pulse()
     if not beat.is_late or not Unit.objects.serving_candidate().filter(project=project).exists():
         return None
-    told = f"not looked for {duration(beat.age_s)}" if beat.age_s is not None else "never looked"
-    sentence = f"The guard has {told}: nothing is rolled back by itself."
+    if beat.age_s is None:
+        sentence = _("The guard has never looked: nothing is rolled back by itself.")
+    else:
+        told = _("The guard has not looked for {span}: nothing is rolled back by itself.")
+        sentence = told.format(span=duration(beat.age_s))
     return Notice(sentence=sentence, href=reverse("ramps", args=[project.slug]), icon="warning")
 
 
@@ -44,12 +49,22 @@ def _frozen(project: Project, freezes: list[Freeze]) -> Notice | None:
     if not freezes:
         return None
     widest = min(freezes, key=lambda freeze: (freeze.unit_id is not None, freeze.service_id is not None))
-    what = "Frozen" if widest.unit_id is None and widest.service_id is None else f"{widest.what} is frozen"
-    until = f" until {moment(widest.ends_at)}" if widest.ends_at else ""
-    others = f", and {words.count(len(freezes) - 1, 'other')}" if len(freezes) > 1 else ""
     reason = widest.reason if len(widest.reason) <= LONGEST else f"{widest.reason[: LONGEST - 1]}…"
-    sentence = f"{what}{until}: {reason} ({widest.made_by}){others}"
+    sentence = f"{_until(widest)}: {reason} ({widest.made_by})"
+    if others := len(freezes) - 1:
+        told = ngettext("{freeze}, and {count} other", "{freeze}, and {count} others", others)
+        sentence = told.format(freeze=sentence, count=words.number(others))
     return Notice(sentence=sentence, href=reverse("freezes", args=[project.slug]), icon="pause")
+
+
+def _until(freeze: Freeze) -> str:
+    """What is frozen, and for how long."""
+    is_all = freeze.unit_id is None and freeze.service_id is None
+    if freeze.ends_at is None:
+        told = _("Frozen") if is_all else _("{what} is frozen")
+        return told.format(what=freeze.what)
+    told = _("Frozen until {moment}") if is_all else _("{what} is frozen until {moment}")
+    return told.format(what=freeze.what, moment=moment(freeze.ends_at))
 
 
 LONGEST = 90
@@ -60,4 +75,4 @@ def moment(at: datetime) -> str:
     """The time alone today, with its day otherwise, in the reader's zone."""
     local = timezone.localtime(at)
     clock = f"{local:%H:%M}"
-    return clock if local.date() == timezone.localdate() else f"{local.day} {words.MONTHS[local.month - 1]}, {clock}"
+    return clock if local.date() == timezone.localdate() else f"{words.day_of_year(local)}, {clock}"

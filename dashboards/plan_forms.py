@@ -4,8 +4,11 @@ from datetime import date, datetime
 from typing import Any, ClassVar, Final
 
 from django import forms
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from dashboards import words
+from dashboards.vocabulary import choices
 from migrator.access.rights import Actor, Right
 from migrator.core.stages import LADDER
 from migrator.inventory.models import Kind, Project, Service, Team, Unit
@@ -16,15 +19,15 @@ from migrator.planning.models import DONE_STAGES, Dependency, Milestone, Phase
 
 DAY: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 CODE: Final = {"class": "code", "autocomplete": "off", "spellcheck": "false"}
-DONE_CHOICES: Final = [(str(DONE_STAGES[0]), "from cutover on"), (str(DONE_STAGES[1]), "when removed")]
+DONE_CHOICES: Final = [(str(DONE_STAGES[0]), _("from cutover on")), (str(DONE_STAGES[1]), _("when removed"))]
 REASON_LENGTH: Final = 1_000
 
 
 class PlanForm(forms.Form):
     """One verb. `act` is its name in the address; `told()` does it and says what was done."""
 
-    title: ClassVar[str]
-    button: ClassVar[str]
+    title: ClassVar[Any]
+    button: ClassVar[Any]
     right: ClassVar[Right] = Right.MANAGE
 
     def __init__(self, *args: Any, project: Project, **kwargs: Any) -> None:
@@ -51,34 +54,41 @@ SOURCES: Final = {"phase": "phases", "into": "phases", "team": "teams", "service
 """Where the choices of a field come from, of the project."""
 
 
-def reason(label: str = "Why") -> forms.CharField:
+WHY: Final = _("Why")
+
+
+def reason(label: Any = WHY) -> forms.CharField:
     return forms.CharField(required=False, max_length=REASON_LENGTH, label=label)
 
 
 class PhaseForm(PlanForm):
-    title, button = "A phase", "Save the phase"
-    phase = forms.ModelChoiceField(Phase.objects.none(), required=False, label="Change", empty_label="a new one")
-    name = forms.CharField(max_length=100, label="Name")
-    deadline = forms.DateField(required=False, widget=DAY, label="Deadline")
-    done_at = forms.ChoiceField(choices=DONE_CHOICES, label="Done")
+    title, button = _("A phase"), _("Save the phase")
+    phase = forms.ModelChoiceField(Phase.objects.none(), required=False, label=_("Change"), empty_label=_("a new one"))
+    name = forms.CharField(max_length=100, label=_("Name"))
+    deadline = forms.DateField(required=False, widget=DAY, label=_("Deadline"))
+    done_at = forms.ChoiceField(choices=DONE_CHOICES, label=_("Done"))
     reason = reason()
 
     def told(self, actor: Actor, now: datetime) -> str:
         typed = self.cleaned_data
         made = services.save_phase(project=self.project, actor=actor, now=now, **typed)
-        return f"Phase {made.name} is saved."
+        return gettext("Phase {phase} is saved.").format(phase=made.name)
 
 
 class AssignForm(PlanForm):
-    title, button = "Which units a phase has", "Put them there"
-    into = forms.ModelChoiceField(Phase.objects.none(), required=False, label="Into", empty_label="no phase")
-    service = forms.ModelChoiceField(Service.objects.none(), required=False, label="Service", empty_label="any")
-    team = forms.ModelChoiceField(Team.objects.none(), required=False, label="Team", empty_label="any")
-    kind = forms.ChoiceField(required=False, choices=[("", "any"), *((k, f"{k}s") for k in Kind.values)], label="Kind")
-    stage = forms.ChoiceField(
-        required=False, choices=[("", "any"), *((str(r.stage), r.label) for r in LADDER)], label="Stage"
+    title, button = _("Which units a phase has"), _("Put them there")
+    into = forms.ModelChoiceField(Phase.objects.none(), required=False, label=_("Into"), empty_label=_("no phase"))
+    service = forms.ModelChoiceField(Service.objects.none(), required=False, label=_("Service"), empty_label=_("any"))
+    team = forms.ModelChoiceField(Team.objects.none(), required=False, label=_("Team"), empty_label=_("any"))
+    kind = forms.ChoiceField(
+        required=False,
+        choices=[("", _("any")), (str(Kind.ENDPOINT), _("endpoints")), (str(Kind.FIELD), _("fields"))],
+        label=_("Kind"),
     )
-    search = forms.CharField(required=False, max_length=200, label="Key has", widget=forms.TextInput(attrs=CODE))
+    stage = forms.ChoiceField(
+        required=False, choices=[("", _("any")), *choices((str(r.stage), r.label) for r in LADDER)], label=_("Stage")
+    )
+    search = forms.CharField(required=False, max_length=200, label=_("Key has"), widget=forms.TextInput(attrs=CODE))
     reason = reason()
 
     def told(self, actor: Actor, now: datetime) -> str:
@@ -97,34 +107,38 @@ class AssignForm(PlanForm):
             ),
             reason=typed["reason"],
         )
-        where = f"are in {typed['into']} now" if typed["into"] else "are in no phase now"
         moved = done.added if typed["into"] else done.removed
-        more = f"; {words.number(done.already)} were already" if done.already else ""
-        return f"{words.count(moved, 'unit')} {where}{more}."
+        told = ngettext("{count} unit are in {phase} now", "{count} units are in {phase} now", moved)
+        if not typed["into"]:
+            told = ngettext("{count} unit are in no phase now", "{count} units are in no phase now", moved)
+        told = told.format(count=words.number(moved), phase=typed["into"])
+        if not done.already:
+            return f"{told}."
+        return gettext("{told}; {count} were already.").format(told=told, count=words.number(done.already))
 
 
 class MilestoneForm(PlanForm):
-    title, button = "A mini-deadline", "Set it"
-    name = forms.CharField(max_length=200, label="Name")
-    due = forms.DateField(widget=DAY, label="Due")
-    phase = forms.ModelChoiceField(Phase.objects.none(), required=False, label="Phase", empty_label="any")
-    team = forms.ModelChoiceField(Team.objects.none(), required=False, label="Team", empty_label="any")
-    service = forms.ModelChoiceField(Service.objects.none(), required=False, label="Service", empty_label="any")
-    percent = forms.FloatField(min_value=1, max_value=100, initial=100, label="Percent of the units")
+    title, button = _("A mini-deadline"), _("Set it")
+    name = forms.CharField(max_length=200, label=_("Name"))
+    due = forms.DateField(widget=DAY, label=_("Due"))
+    phase = forms.ModelChoiceField(Phase.objects.none(), required=False, label=_("Phase"), empty_label=_("any"))
+    team = forms.ModelChoiceField(Team.objects.none(), required=False, label=_("Team"), empty_label=_("any"))
+    service = forms.ModelChoiceField(Service.objects.none(), required=False, label=_("Service"), empty_label=_("any"))
+    percent = forms.FloatField(min_value=1, max_value=100, initial=100, label=_("Percent of the units"))
     reason = reason()
 
     def told(self, actor: Actor, now: datetime) -> str:
         typed = dict(self.cleaned_data)
         share = typed.pop("percent") / 100
         made = services.set_milestone(project=self.project, actor=actor, now=now, share=share, **typed)
-        return f"{made.name} is due on {words.day(made.due)}."
+        return gettext("{name} is due on {day}.").format(name=made.name, day=words.day(made.due))
 
 
 class CapacityForm(PlanForm):
-    title, button = "How many people a team has", "Save"
-    team = forms.ModelChoiceField(Team.objects.none(), label="Team", empty_label=None)
-    people = forms.FloatField(min_value=0, max_value=services.MOST_PEOPLE, label="People")
-    since = forms.DateField(widget=DAY, label="From", required=False, help_text="Empty: today.")
+    title, button = _("How many people a team has"), _("Save")
+    team = forms.ModelChoiceField(Team.objects.none(), label=_("Team"), empty_label=None)
+    people = forms.FloatField(min_value=0, max_value=services.MOST_PEOPLE, label=_("People"))
+    since = forms.DateField(widget=DAY, label=_("From"), required=False, help_text=_("Empty: today."))
     reason = reason()
 
     def told(self, actor: Actor, now: datetime) -> str:
@@ -133,13 +147,15 @@ class CapacityForm(PlanForm):
         made = services.set_capacity(
             team=typed["team"], people=typed["people"], since=since, actor=actor, now=now, reason=typed["reason"]
         )
-        return f"{made.team.name} has {made.people:g} people from {words.day(since)} on."
+        return gettext("{team} has {people} people from {day} on.").format(
+            team=made.team.name, people=words.localised(f"{made.people:g}"), day=words.day(since)
+        )
 
 
 class DependencyForm(PlanForm):
-    title, button, right = "What waits for what", "Let it wait", Right.EDIT
-    unit = forms.CharField(max_length=500, label="This unit", widget=forms.TextInput(attrs=CODE))
-    needs = forms.CharField(max_length=500, label="waits until this is done", widget=forms.TextInput(attrs=CODE))
+    title, button, right = _("What waits for what"), _("Let it wait"), Right.EDIT
+    unit = forms.CharField(max_length=500, label=_("This unit"), widget=forms.TextInput(attrs=CODE))
+    needs = forms.CharField(max_length=500, label=_("waits until this is done"), widget=forms.TextInput(attrs=CODE))
     reason = reason()
 
     def clean_unit(self) -> Unit:
@@ -151,7 +167,8 @@ class DependencyForm(PlanForm):
     def _known(self, name: str) -> Unit:
         found = Unit.objects.tracked().filter(project=self.project, key=self.cleaned_data[name]).first()
         if found is None:
-            raise forms.ValidationError(f"No unit {self.cleaned_data[name]} is tracked here: write its key in full.")
+            told = gettext("No unit {key} is tracked here: write its key in full.")
+            raise forms.ValidationError(told.format(key=self.cleaned_data[name]))
         return found
 
     def told(self, actor: Actor, now: datetime) -> str:
@@ -159,24 +176,26 @@ class DependencyForm(PlanForm):
         made = services.add_dependency(
             unit=typed["unit"], needs=typed["needs"], actor=actor, now=now, reason=typed["reason"]
         )
-        return f"{made.unit.key} waits until {made.needs.key} is done."
+        return gettext("{unit} waits until {needs} is done.").format(unit=made.unit.key, needs=made.needs.key)
 
 
 class BaselineForm(PlanForm):
-    title, button = "Promise what stands now", "Set the baseline"
-    phase = forms.ModelChoiceField(Phase.objects.none(), required=False, label="Of", empty_label="the whole project")
-    reason = reason("Why it is promised anew")
+    title, button = _("Promise what stands now"), _("Set the baseline")
+    phase = forms.ModelChoiceField(
+        Phase.objects.none(), required=False, label=_("Of"), empty_label=_("the whole project")
+    )
+    reason = reason(_("Why it is promised anew"))
 
     def told(self, actor: Actor, now: datetime) -> str:
         typed = self.cleaned_data
         made = services.set_baseline(project=self.project, actor=actor, now=now, **typed)
-        return f"Promised: {words.count(made.scope, 'unit')}."
+        return gettext("Promised: {units}.").format(units=words.units(made.scope))
 
 
 class RemovalForm(PlanForm):
     """Takes a phase, a mini-deadline or a dependency out of the plan."""
 
-    title, button = "Remove", "Remove"
+    title, button = _("Remove"), _("Remove")
     phase = forms.ModelChoiceField(Phase.objects.none(), required=False)
     milestone = forms.ModelChoiceField(Milestone.objects.none(), required=False)
     dependency = forms.ModelChoiceField(Dependency.objects.none(), required=False)
@@ -196,14 +215,16 @@ class RemovalForm(PlanForm):
         typed, why = self.cleaned_data, self.cleaned_data["reason"]
         if typed["phase"]:
             services.remove_phase(phase=typed["phase"], actor=actor, now=now, reason=why)
-            return f"Phase {typed['phase'].name} is out of the plan; its units stay."
+            return gettext("Phase {phase} is out of the plan; its units stay.").format(phase=typed["phase"].name)
         if typed["milestone"]:
             services.remove_milestone(milestone=typed["milestone"], actor=actor, now=now, reason=why)
-            return f"{typed['milestone'].name} is out of the plan."
+            return gettext("{name} is out of the plan.").format(name=typed["milestone"].name)
         if typed["dependency"]:
             services.remove_dependency(dependency=typed["dependency"], actor=actor, now=now, reason=why)
-            return f"{typed['dependency'].unit.key} waits no more for {typed['dependency'].needs.key}."
-        return "Nothing was left to remove."
+            return gettext("{unit} waits no more for {needs}.").format(
+                unit=typed["dependency"].unit.key, needs=typed["dependency"].needs.key
+            )
+        return gettext("Nothing was left to remove.")
 
 
 FORMS: Final[dict[str, type[PlanForm]]] = {

@@ -7,6 +7,8 @@ from typing import Final
 
 from django.db.models import Q
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboards import words
 from dashboards.sight import Event, Mark, Step
@@ -23,12 +25,6 @@ LOOKS: Final = {
     Kind.ROLLBACK: ("--late", "triangle-down"),
     Kind.FREEZE: ("--stage-side_by_side", "square"),
 }
-NOUNS: Final = {
-    Kind.ROLLBACK: ("rollback", "rollbacks"),
-    Kind.FREEZE: ("freeze or thaw", "freezes and thaws"),
-    Kind.POLICY: ("change of policy", "changes of policy"),
-    Kind.FLIP: ("flip of many units", "flips of many units"),
-}
 
 
 def deadlines(*, project: Project, units: Slice, missed: bool) -> list[Mark]:
@@ -44,7 +40,7 @@ def deadlines(*, project: Project, units: Slice, missed: bool) -> list[Mark]:
     marks = [Mark(day=phase.deadline, name=phase.name) for phase in phases if phase.deadline]
     marks += [Mark(day=each.due, name=each.name) for each in milestones]
     if project.deadline and not units.phase:
-        marks.insert(0, Mark(day=project.deadline, name="Deadline", colour="--act" if missed else "--ink"))
+        marks.insert(0, Mark(day=project.deadline, name=_("Deadline"), colour="--act" if missed else "--ink"))
     return marks[:MOST_MARKS]
 
 
@@ -70,10 +66,10 @@ def scope_steps(*, project: Project, found: BurnUp, units: Slice) -> list[Step]:
 
 def _step(project: Project, found: BurnUp, at: int, changes: Sequence[ScopeStep]) -> Step:
     added, gone = found.added[at], found.gone[at]
-    sizes = " ".join(f"{size:+,.0f}" for size in (added, -gone) if size)
+    sizes = " ".join(words.localised(f"{size:+,.0f}") for size in (added, -gone) if size)
     who = dict.fromkeys(": ".join(filter(None, (change.who, change.why))) for change in changes)
     link = next((change.link for change in changes if change.link), None)
-    told = "; ".join([f"scope {sizes}", *filter(None, who)])
+    told = "; ".join([_("scope {sizes}").format(sizes=sizes), *filter(None, who)])
     return Step(day=found.days[at], change=added - gone, told=told, address=link_to(project, link) if link else "")
 
 
@@ -96,15 +92,27 @@ def _event(project: Project, inside: Sequence[Pin]) -> Event:
     colour, symbol = LOOKS.get(Kind(loud.kind), QUIET)
     told = f"{loud.headline}, {loud.who}{f': {loud.why}' if loud.why else ''}"
     if len(inside) > 1:
-        told = f"{_counted(Counter(Kind(pin.kind) for pin in inside))}; last: {told}"
+        counted = _counted(Counter(Kind(pin.kind) for pin in inside))
+        told = _("{counted}; last: {told}").format(counted=counted, told=told)
     elif loud.kind == Kind.ROLLBACK:
-        told = f"rolled back: {told}"
+        told = _("rolled back: {told}").format(told=told)
     day = loud.at.astimezone(UTC).date()
     return Event(day=day, told=told, address=link_to(project, loud.link), colour=colour, symbol=symbol)
 
 
 def _counted(kinds: Mapping[Kind, int]) -> str:
-    return ", ".join(words.count(kinds[kind], *NOUNS[kind]) for kind in LOUDEST_FIRST if kinds.get(kind))
+    return ", ".join(_noun(kind, kinds[kind]) for kind in LOUDEST_FIRST if kinds.get(kind))
+
+
+def _noun(kind: Kind, number: int) -> str:
+    """`2 rollbacks`."""
+    told = {
+        Kind.ROLLBACK: ngettext("{count} rollback", "{count} rollbacks", number),
+        Kind.FREEZE: ngettext("{count} freeze or thaw", "{count} freezes and thaws", number),
+        Kind.POLICY: ngettext("{count} change of policy", "{count} changes of policy", number),
+        Kind.FLIP: ngettext("{count} flip of many units", "{count} flips of many units", number),
+    }
+    return told[kind].format(count=words.number(number))
 
 
 def _midnight(day: date) -> datetime:

@@ -3,7 +3,9 @@
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from migrator.core.queues import Cycle, Outlook, Plan, TeamOutlook, outlook
+from django.utils.translation import gettext as _
+
+from migrator.core.queues import Cycle, Outlook, Plan, TeamOutlook, outlook, takes_long
 from migrator.core.stages import Stage
 from migrator.core.what_if import Impossible, Ranked, Wish, applied, best_moves
 from migrator.inventory.models import Project
@@ -26,6 +28,8 @@ class Looked:
     ring: str = ""
     """The ring in words; empty where there is none."""
     best: tuple[Ranked, ...] = ()
+    is_pending: bool = False
+    """Whether it was not lived through, because that takes long."""
 
     @property
     def teams(self) -> tuple[TeamOutlook, ...]:
@@ -45,12 +49,18 @@ def look(
     done_stage: Stage = Stage.CUTOVER,
     target: date | None = None,
     ranked: bool = True,
+    patient: bool = True,
 ) -> Looked:
-    """Today's plan, and the best moves where they are asked for. Without a target the phase's or project's deadline."""
+    """Today's plan, and the best moves where they are asked for. Without a target the phase's or project's deadline.
+
+    Who is not patient gets a plan that takes long as it is, without its end.
+    """
     plan = plan_of(project=project, now=now, phase=phase, measure=measure, done_stage=done_stage)
     target = target or deadline_of(project=project, phase=phase)
     if not plan.pieces:
         return Looked(plan=plan, target=target, found=None)
+    if not patient and takes_long(plan):
+        return Looked(plan=plan, target=target, found=None, is_pending=True)
     try:
         found = outlook(plan=plan, today=now.date(), target=target)
     except Cycle as ring:
@@ -63,5 +73,5 @@ def look(
 def otherwise(*, looked: Looked, wish: Wish, today: date, target: date | None) -> Outlook:
     """How the same plan ends with the wish. Raises Impossible naming the part that cannot be."""
     if looked.found is None:
-        raise Impossible("moves", looked.ring or "Nothing is left to plan.")
+        raise Impossible("moves", looked.ring or _("Nothing is left to plan."))
     return outlook(plan=applied(plan=looked.plan, wish=wish), today=today, target=target)

@@ -6,6 +6,8 @@ from typing import Final
 
 from django.http import QueryDict
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from dashboards.parameters import text
 from migrator.core.stages import Stage
@@ -14,16 +16,21 @@ from migrator.planning.models import DONE_STAGES
 from migrator.planning.queries import BurnUp, Measure, Slice, Tagged
 
 VIEWS: Final = {
-    "up": "Burn-up",
-    "down": "Burndown",
-    "flow": "Flow",
-    "traffic": "Traffic",
-    "throughput": "Weekly",
+    "up": gettext_noop("Burn-up"),
+    "down": gettext_noop("Burndown"),
+    "flow": gettext_noop("Flow"),
+    "traffic": gettext_noop("Traffic"),
+    "throughput": gettext_noop("Weekly"),
 }
-SPANS: Final = {"30": "30 days", "90": "90 days", "365": "1 year", "all": "All"}
+SPANS: Final = {
+    "30": gettext_noop("30 days"),
+    "90": gettext_noop("90 days"),
+    "365": gettext_noop("1 year"),
+    "all": gettext_noop("All"),
+}
 USUAL: Final = "90"
 LONGEST: Final = 3_660
-"""Days that an address may ask for: ten years."""
+"""Days that an address may ask for, back and ahead: ten years."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,30 +58,38 @@ class Asked:
         return str(self.measure) if self.measure is Measure.EFFORT else None
 
     @property
+    def _kinds(self) -> str:
+        return (
+            {Kind.ENDPOINT: _("endpoints"), Kind.FIELD: _("fields")}.get(Kind(self.units.kind), "")
+            if self.units.kind
+            else ""
+        )
+
+    @property
     def filters(self) -> list[str]:
         """What narrows the page, in words."""
-        named = [self.units.phase, self.units.service, self.units.team, f"{self.units.kind}s" * bool(self.units.kind)]
+        named = [self.units.phase, self.units.service, self.units.team, self._kinds]
         told = [name for name in named if name]
         if self.units.tagged is Tagged.THEN:
-            told.append("as tagged then")
+            told.append(_("as tagged then"))
         if self.measure is Measure.EFFORT:
-            told.append("by effort")
+            told.append(_("by effort"))
         if self.done_stage is Stage.REMOVED:
-            told.append("done is removed")
+            told.append(_("done is removed"))
         return told
 
     def shown(self, found: BurnUp) -> BurnUp:
-        """The days that are asked for, of those that are known."""
+        """The days that are asked for, of those that are known; not those before anything was in scope."""
         if self.span != "custom":
-            return found.last(self.days) if self.days is not None else found
+            return begun(found.last(self.days) if self.days is not None else found)
         first = min(max(self.first or found.days[0], found.days[0]), found.days[-1] - timedelta(days=1))
         until = min(self.until or found.days[-1], found.days[-1])
-        return between(found, first, max(until, first + timedelta(days=1)))
+        return begun(between(found, first, max(until, first + timedelta(days=1))))
 
 
 def asked(query: QueryDict, *, today: date) -> Asked:
     """Read an address. Raises nothing."""
-    first, until = _day(query, "from", today), _day(query, "to", today)
+    first, until = _day(query, "from", today), _day(query, "to", today, ahead=LONGEST)
     if first and until and first > until:
         first, until = until, first
     by = text(query, "by")
@@ -103,18 +118,24 @@ def _units(query: QueryDict) -> Slice:
     )
 
 
-def _day(query: QueryDict, name: str, today: date) -> date | None:
-    """A day between ten years ago and today; what lies outside is drawn to the nearest."""
+def _day(query: QueryDict, name: str, today: date, *, ahead: int = 0) -> date | None:
+    """A day from ten years ago until today, or `ahead` days later; what lies outside is drawn to the nearest."""
     try:
         told = parse_date(text(query, name))
     except ValueError:
         return None
-    return min(max(told, today - timedelta(days=LONGEST)), today) if told else None
+    return min(max(told, today - timedelta(days=LONGEST)), today + timedelta(days=ahead)) if told else None
 
 
 def last_monday(today: date) -> date:
     """The Monday that a week's news count from: last week's on a Monday, when this one's has only begun."""
     return today - timedelta(days=today.weekday() or 7)
+
+
+def begun(found: BurnUp) -> BurnUp:
+    """The same from the first day on which anything was in scope; as it is where nothing ever was."""
+    first = next((at for at, scope in enumerate(found.scope) if scope), 0)
+    return between(found, found.days[first], found.days[-1]) if first else found
 
 
 def between(found: BurnUp, first: date, until: date) -> BurnUp:

@@ -5,7 +5,10 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from dashboards import words
+from dashboards.vocabulary import spoken
 from migrator.core.forecast import Forecast
 from migrator.core.stages import LADDER
 from migrator.planning.queries import BurnUp, TrafficDay
@@ -22,22 +25,26 @@ class Table:
     first_column: str
     columns: tuple[str, ...]
     rows: tuple[tuple[date, tuple[Cell, ...]], ...]
+    is_daily: bool = False
 
     @property
     def thinned(self) -> list[tuple[date, tuple[str, ...]]]:
         """As many rows as a page bears, written."""
-        step = max(1, -(-len(self.rows) // MOST_ROWS))
+        return self.thinned_to(MOST_ROWS)
+
+    def thinned_to(self, most: int) -> list[tuple[date, tuple[str, ...]]]:
+        step = max(1, -(-len(self.rows) // most))
         if step > 1:
-            step = -(-step // 7) * 7 if self.first_column == "Day" else step
+            step = -(-step // 7) * 7 if self.is_daily else step
         return [(day, tuple(written(cell) for cell in cells)) for day, cells in self.rows[::step]]
 
 
 def written(cell: Cell) -> str:
     if cell is None:
-        return "no data"
+        return _("no data")
     if isinstance(cell, str):
         return cell
-    return words.number(cell) if cell == int(cell) else f"{cell:,.1f}"
+    return words.number(cell) if cell == int(cell) else words.localised(f"{cell:,.1f}")
 
 
 def by_stage(found: BurnUp) -> Table:
@@ -46,15 +53,15 @@ def by_stage(found: BurnUp) -> Table:
         (day, (*(found.counts[rung.stage][at] for rung in LADDER), done, scope))
         for at, (day, done, scope) in enumerate(zip(found.days, found.done, found.scope, strict=True))
     ]
-    columns = (*(rung.label for rung in LADDER), "Done", "Scope")
-    return Table(first_column="Day", columns=columns, rows=tuple(reversed(rows)))
+    columns = (*(spoken(rung.label) for rung in LADDER), _("Done"), _("Scope"))
+    return Table(first_column=_("Day"), is_daily=True, columns=columns, rows=tuple(reversed(rows)))
 
 
 def by_week(found: BurnUp) -> Table:
     """What each whole week brought."""
     weeks = reversed(found.weeks)
     rows = [(found.days[-1] - timedelta(days=7 * back), (week.done, week.added)) for back, week in enumerate(weeks)]
-    return Table(first_column="Week to", columns=("Done", "Scope added"), rows=tuple(rows))
+    return Table(first_column=_("Week to"), columns=(_("Done"), _("Scope added")), rows=tuple(rows))
 
 
 def by_traffic(days: Sequence[TrafficDay]) -> Table:
@@ -63,7 +70,12 @@ def by_traffic(days: Sequence[TrafficDay]) -> Table:
         (each.day, (each.received, each.served_candidate, None if each.share is None else words.rate(each.share)))
         for each in reversed(days)
     ]
-    return Table(first_column="Day", columns=("Requests", "By the candidate", "Share"), rows=tuple(rows))
+    return Table(
+        first_column=_("Day"),
+        is_daily=True,
+        columns=(_("Requests"), _("By the candidate"), _("Share")),
+        rows=tuple(rows),
+    )
 
 
 def to_come(forecast: Forecast, *, done: float, scope: float) -> Table:
@@ -75,5 +87,5 @@ def to_come(forecast: Forecast, *, done: float, scope: float) -> Table:
         )
         for point in forecast.fan[:: max(1, len(forecast.fan) // 12)]
     ]
-    columns = ("Done at least, 85 % sure", "Done, median", "Done at most, 85 % sure", "Scope")
-    return Table(first_column="By", columns=columns, rows=tuple(rows))
+    columns = (_("Done at least, 85 % sure"), _("Done, median"), _("Done at most, 85 % sure"), _("Scope"))
+    return Table(first_column=_("By"), columns=columns, rows=tuple(rows))

@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Final
 
+from dashboards import words
 from dashboards.plan_outlook import Looked
-from migrator.core.forecast import recent
+from migrator.core.forecast import recent, worked
 from migrator.core.queues import Outlook, Piece, TeamOutlook
 
 PACE_WEEKS: Final = 4
@@ -26,8 +27,12 @@ class TeamRow:
 
     @property
     def is_late(self) -> bool:
-        due, p85 = self.outlook.due, self.outlook.p85
-        return due is not None and (p85 is None or p85 > due)
+        return is_late(self.outlook)
+
+
+def is_late(team: TeamOutlook) -> bool:
+    """Whether a team is not 85 % sure by the day on which it must be done."""
+    return team.due is not None and (team.p85 is None or team.p85 > team.due)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +56,11 @@ class Leg:
     piece: Piece
     share: float
     """Of the runs in which the end hung on it."""
+
+
+def weeks_of_work(looked: Looked) -> int:
+    """Whole weeks since any team finished something for the first time."""
+    return max((len(worked(stream.weeks)) for stream in looked.plan.teams.values()), default=0)
 
 
 def team_rows(looked: Looked) -> list[TeamRow]:
@@ -130,7 +140,7 @@ class Beside:
     def rows(self) -> list[tuple[str, date | None, date | None]]:
         """What is said of an end, for both."""
         return [
-            ("50 % sure by", self.today.p50, self.other.p50),
-            ("85 % sure by", self.today.p85, self.other.p85),
-            ("95 % sure by", self.today.p95, self.other.p95),
+            (words.in_percent("50"), self.today.p50, self.other.p50),
+            (words.in_percent("85"), self.today.p85, self.other.p85),
+            (words.in_percent("95"), self.today.p95, self.other.p95),
         ]

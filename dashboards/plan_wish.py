@@ -7,6 +7,7 @@ from typing import Final
 
 from django.http import QueryDict
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext as _
 
 from dashboards.parameters import text
 from migrator.core.queues import Plan
@@ -48,6 +49,8 @@ class Asked:
     rows: Sequence[Row]
     cuts: Sequence[Cut]
     deadline: date | None = None
+    deadline_typed: str = ""
+    """As it came where it cannot be."""
     deadline_error: str = ""
     wish: Wish = field(default_factory=Wish)
 
@@ -66,8 +69,11 @@ def wished(query: QueryDict, *, plan: Plan, today: date) -> Asked:
     rows, cuts = _rows(query), _cuts(query)
     rows, moves = _moves(rows, plan)
     cuts, shares = _amounts(cuts, plan)
-    day, wrong = _deadline(text(query, "deadline"), today)
-    found = Asked(rows=_roomy(rows), cuts=cuts or [Cut()], deadline=day, deadline_error=wrong)
+    typed = text(query, "deadline")
+    day, wrong = _deadline(typed, today)
+    found = Asked(
+        rows=_roomy(rows), cuts=cuts or [Cut()], deadline=day, deadline_typed=typed * bool(wrong), deadline_error=wrong
+    )
     if found.has_errors:
         return found
     return replace(found, wish=Wish(moves=tuple(moves), cut=shares))
@@ -95,7 +101,7 @@ def _moves(rows: Sequence[Row], plan: Plan) -> tuple[list[Row], list[Move]]:
     for row in rows:
         people = _number(row.people or "1")
         if people is None:
-            told.append(replace(row, field="people", error="A number of people, such as 2 or 0.5."))
+            told.append(replace(row, field="people", error=_("A number of people, such as 2 or 0.5.")))
             continue
         move = Move(giver=row.giver, taker=row.taker, people=people)
         try:
@@ -115,7 +121,9 @@ def _amounts(cuts: Sequence[Cut], plan: Plan) -> tuple[list[Cut], dict[str, floa
         amount = _number(cut.units)
         if amount is None or cut.team not in plan.teams:
             known = cut.team in plan.teams
-            told.append(replace(cut, error="How much is cut, as a number." if known else "Choose a team of the plan."))
+            told.append(
+                replace(cut, error=_("How much is cut, as a number.") if known else _("Choose a team of the plan."))
+            )
             continue
         try:
             applied(plan=plan, wish=Wish(cut=shares | {cut.team: amount}))
@@ -143,9 +151,9 @@ def _deadline(told: str, today: date) -> tuple[date | None, str]:
     except ValueError:
         day = None
     if day is None:
-        return None, "A day, such as 2027-03-31."
+        return None, _("A day, such as 2027-03-31.")
     if day <= today:
-        return None, "A day that is still to come."
+        return None, _("A day that is still to come.")
     return day, ""
 
 

@@ -5,6 +5,8 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 
 import msgspec
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from dashboards.policy_settings import GROUPS, SETTINGS, Setting
 from migrator.core.policy import Flaw, Policy, Severity
@@ -13,9 +15,9 @@ from migrator.inventory.services import Invalid
 
 LONGEST: Final = 4_000
 FLAWS: Final = {
-    Severity.NEVER_PASSES: "Can never pass:",
-    Severity.ALWAYS_PASSES: "Always passes:",
-    Severity.ODD: "Is it meant so?",
+    Severity.NEVER_PASSES: gettext_noop("Can never pass:"),
+    Severity.ALWAYS_PASSES: gettext_noop("Always passes:"),
+    Severity.ODD: gettext_noop("Is it meant so?"),
 }
 
 
@@ -31,7 +33,12 @@ class Control:
 
     @property
     def id(self) -> str:
-        return f"id_{self.setting.name}"
+        return control_id(self.setting.name)
+
+
+def control_id(name: str) -> str:
+    """What an address names to lead to a setting's control."""
+    return f"id_{name}"
 
 
 @dataclass(slots=True, kw_only=True)
@@ -48,7 +55,7 @@ class PolicyForm:
 
     @property
     def groups(self) -> list[tuple[str, list[Control]]]:
-        return [(title, [self._control(setting) for setting in settings]) for title, settings in GROUPS]
+        return [(str(title), [self._control(setting) for setting in settings]) for title, settings in GROUPS]
 
     def refuse(self, invalid: Invalid) -> str:
         """Put a refusal beside its control. Returns it where it belongs to none."""
@@ -93,9 +100,34 @@ def typed_form(*, data: Mapping[str, Any], inherited: Policy) -> PolicyForm:
 
 
 def flaw_words(flaw: Flaw) -> str:
-    return f"{FLAWS[flaw.severity]} {flaw.sentence}"
+    return f"{_(FLAWS[flaw.severity])} {flaw.sentence}"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Mark:
+    """What a list says of a layer that holds everything, or nothing, and where that is changed."""
+
+    label: str
+    sentence: str
+    control_id: str
+    names_no_header: bool
+    """Whether naming a header for the project would do as well."""
+
+
+def marks(flaws: Sequence[Flaw]) -> list[Mark]:
+    """Of flaws, those that make a layer useless: it can never pass, or everything passes."""
+    return [
+        Mark(
+            label=str(SETTINGS[flaw.field].label),
+            sentence=flaw_words(flaw),
+            control_id=control_id(flaw.field),
+            names_no_header=flaw.field in ("callers", "cost_ratio"),
+        )
+        for flaw in flaws
+        if flaw.severity is not Severity.ODD
+    ]
 
 
 def labelled(flaws: Sequence[Flaw]) -> list[tuple[str, str]]:
     """Flaws with the names of their settings, for the top of a page."""
-    return [(SETTINGS[flaw.field].label, flaw_words(flaw)) for flaw in flaws]
+    return [(str(SETTINGS[flaw.field].label), flaw_words(flaw)) for flaw in flaws]

@@ -6,6 +6,11 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any, Final
 
+from django.utils.functional import Promise
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
 from migrator.core.policy import Automatic, FourEyes
 
 OFF: Final = "off"
@@ -19,7 +24,7 @@ class Form:
     read: Callable[[str], Any]
     """Raises ValueError saying how to write it."""
     show: Callable[[Any], str]
-    choices: tuple[tuple[str, str], ...] = ()
+    choices: tuple[tuple[str, str | Promise], ...] = ()
     numeric: bool = False
 
 
@@ -28,16 +33,16 @@ def _decimal(text: str, *, scale: int = 1) -> float:
     try:
         number = Decimal(plain)
     except InvalidOperation:
-        raise ValueError(f"{text[:40]!r} is no number.") from None
+        raise ValueError(gettext("{typed} is no number.").format(typed=repr(text[:40]))) from None
     if not number.is_finite():
-        raise ValueError(f"{text[:40]!r} is no number.")
+        raise ValueError(gettext("{typed} is no number.").format(typed=repr(text[:40])))
     return float(number / scale)
 
 
 def _whole(text: str, *, scale: int = 1) -> int:
     number = _decimal(text.replace(",", "") if _THOUSANDS.fullmatch(text) else text) * scale
     if number != int(number):
-        raise ValueError("Write a whole number.")
+        raise ValueError(gettext("Write a whole number."))
     return int(number)
 
 
@@ -46,7 +51,7 @@ _THOUSANDS: Final = re.compile(r"[0-9]{1,3}(,[0-9]{3})+")
 
 def _yes(text: str) -> bool:
     if text not in ("yes", "no"):
-        raise ValueError("Say yes or no.")
+        raise ValueError(gettext("Say yes or no."))
     return text == "yes"
 
 
@@ -75,15 +80,15 @@ MEMBERS: Final = Form(read=_members, show=lambda value: ", ".join(map(str, value
 YES_NO: Final = Form(
     read=_yes,
     show=lambda value: "yes" if value else "no",
-    choices=(("yes", "yes"), ("no", "no")),
+    choices=(("yes", _("yes")), ("no", _("no"))),
 )
 CHOICE: Final = Form(
     read=str,
     show=str,
     choices=(
-        (Automatic.OFF, "off: people look"),
-        (Automatic.SUGGEST, "suggest: tell people"),
-        (Automatic.ACT, "act: roll back"),
+        (Automatic.OFF, _("off: people look")),
+        (Automatic.SUGGEST, _("suggest: tell people")),
+        (Automatic.ACT, _("act: roll back")),
     ),
 )
 
@@ -93,81 +98,100 @@ class Setting:
     """One setting as people meet it."""
 
     name: str
-    label: str
+    label: str | Promise
     form: Form
-    unit: str = ""
-    help: str = ""
+    unit: str | Promise = ""
+    help: str | Promise = ""
 
 
-GROUPS: Final[tuple[tuple[str, tuple[Setting, ...]], ...]] = (
+GROUPS: Final[tuple[tuple[str | Promise, tuple[Setting, ...]], ...]] = (
     (
-        "Limits",
+        _("Limits"),
         (
             Setting(
-                "mismatch_limit", "Promote below", PERCENT, "%", "The rate of mismatches is proven to lie below this."
-            ),
-            Setting("harm_limit", "Roll back above", PERCENT, "%", "The rate is proven to lie above this."),
-            Setting("alpha", "Chance to promote wrongly", PERCENT, "%", "Over all looks together."),
-            Setting("beta", "Chance to roll back wrongly", PERCENT, "%", "Over all looks together."),
-            Setting(
-                "critical_paths",
-                "Critical paths",
-                MEMBERS,
-                help="One mismatch there is too much: $.price, $.items[*].sku",
-            ),
-        ),
-    ),
-    (
-        "Coverage",
-        (
-            Setting("independent_pairs", "Independent pairs", COUNT, "at least", "Beside what the proof itself needs."),
-            Setting("request_shapes", "Shapes of request", COUNT, "at least", "Which parameters were named."),
-            Setting("callers", "Kinds of caller", MEMBERS, help="All of these must have been compared: ios, web"),
-            Setting("weekly_cycle", "Every day of a week", YES_NO),
-            Setting("month_end", "A month's end", YES_NO, help="A last or first day of a month."),
-        ),
-    ),
-    (
-        "Freshness",
-        (
-            Setting("completeness", "Observations that arrived", PERCENT, "% at least"),
-            Setting("freshness_s", "Newest pair", MINUTES, "minutes old at most"),
-            Setting("evidence_days", "Pairs count for", COUNT, "days"),
-            Setting(
-                "share_alpha",
-                "Chance to doubt a right share",
+                "mismatch_limit",
+                _("Promote below"),
                 PERCENT,
                 "%",
-                "Of traffic, against the one that was set.",
+                _("The rate of mismatches is proven to lie below this."),
             ),
-        ),
-    ),
-    (
-        "Latency and cost",
-        (
-            Setting("latency_budget_ms", "Answers within", NUMBER_OR_OFF, "ms", "Or off."),
-            Setting("latency_over", "But for", PERCENT, "% of the calls"),
+            Setting("harm_limit", _("Roll back above"), PERCENT, "%", _("The rate is proven to lie above this.")),
+            Setting("alpha", _("Chance to promote wrongly"), PERCENT, "%", _("Over all looks together.")),
+            Setting("beta", _("Chance to roll back wrongly"), PERCENT, "%", _("Over all looks together.")),
             Setting(
-                "latency_ratio", "Slower than legacy", NUMBER_OR_OFF, "times at most", "At the 99th percentile; or off."
+                "critical_paths",
+                _("Critical paths"),
+                MEMBERS,
+                help=_("One mismatch there is too much: $.price, $.items[*].sku"),
             ),
-            Setting("latency_floor_ms", "Never called slow under", NUMBER, "ms"),
-            Setting("cost_ratio", "Database cost", NUMBER_OR_OFF, "times legacy's at most", "Or off."),
         ),
     ),
     (
-        "People",
+        _("Coverage"),
         (
-            Setting("automatic", "Where harm is proven", CHOICE),
-            Setting("cool_down_s", "Cool down after an automatic rollback", MINUTES, "minutes"),
-            Setting("four_eyes", "Takes a second person", MEMBERS, help=f"Of {', '.join(FourEyes)}; or none."),
-            Setting("approval_hours", "An approval waits", COUNT, "hours at most"),
+            Setting(
+                "independent_pairs",
+                _("Independent pairs"),
+                COUNT,
+                _("at least"),
+                _("Beside what the proof itself needs."),
+            ),
+            Setting("request_shapes", _("Shapes of request"), COUNT, _("at least"), _("Which parameters were named.")),
+            Setting("callers", _("Kinds of caller"), MEMBERS, help=_("All of these must have been compared: ios, web")),
+            Setting("weekly_cycle", _("Every day of a week"), YES_NO),
+            Setting("month_end", _("A month's end"), YES_NO, help=_("A last or first day of a month.")),
         ),
     ),
     (
-        "Removal and keeping",
+        _("Freshness"),
         (
-            Setting("removal_days", "Without a call of legacy for", COUNT, "days"),
-            Setting("sample_days", "Samples are kept for", COUNT, "days"),
+            Setting("completeness", _("Observations that arrived"), PERCENT, _("% at least")),
+            Setting("freshness_s", _("Newest pair"), MINUTES, _("minutes old at most")),
+            Setting("evidence_days", _("Pairs count for"), COUNT, _("days")),
+            Setting(
+                "share_alpha",
+                _("Chance to doubt a right share"),
+                PERCENT,
+                "%",
+                _("Of traffic, against the one that was set."),
+            ),
+        ),
+    ),
+    (
+        _("Latency and cost"),
+        (
+            Setting("latency_budget_ms", _("Answers within"), NUMBER_OR_OFF, _("ms"), _("Or off.")),
+            Setting("latency_over", _("But for"), PERCENT, _("% of the calls")),
+            Setting(
+                "latency_ratio",
+                _("Slower than legacy"),
+                NUMBER_OR_OFF,
+                _("times at most"),
+                _("At the 99th percentile; or off."),
+            ),
+            Setting("latency_floor_ms", _("Never called slow under"), NUMBER, _("ms")),
+            Setting("cost_ratio", _("Database cost"), NUMBER_OR_OFF, _("times legacy's at most"), _("Or off.")),
+        ),
+    ),
+    (
+        _("People"),
+        (
+            Setting("automatic", _("Where harm is proven"), CHOICE),
+            Setting("cool_down_s", _("Cool down after an automatic rollback"), MINUTES, _("minutes")),
+            Setting(
+                "four_eyes",
+                _("Takes a second person"),
+                MEMBERS,
+                help=format_lazy(_("Of {known}; or none."), known=", ".join(FourEyes)),
+            ),
+            Setting("approval_hours", _("An approval waits"), COUNT, _("hours at most")),
+        ),
+    ),
+    (
+        _("Removal and keeping"),
+        (
+            Setting("removal_days", _("Without a call of legacy for"), COUNT, _("days")),
+            Setting("sample_days", _("Samples are kept for"), COUNT, _("days")),
         ),
     ),
 )
@@ -179,5 +203,5 @@ def value_words(name: str, value: Any) -> str:
     """A setting's value as people say it: `0.1 %`, `15 minutes old at most`."""
     setting = SETTINGS[name]
     told = setting.form.show(value)
-    words = dict(setting.form.choices).get(told, told)
+    words = str(dict(setting.form.choices).get(told, told))
     return f"{words} {setting.unit}".strip() if told != OFF else words

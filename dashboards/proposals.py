@@ -8,8 +8,14 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
+
 from dashboards import words
+from dashboards.vocabulary import spoken
+from migrator.core.ramp import USUAL_STEPS
 from migrator.core.stages import (
+    ALL,
     LADDER,
     RANK,
     RUNGS,
@@ -24,6 +30,10 @@ from migrator.core.stages import (
 
 PRESETS = (0, 100, 500, 1_000, 2_500, 5_000, 7_500, 10_000)
 """Shares in basis points that are one press away."""
+PLANNED = tuple(step.candidate for step in USUAL_STEPS)
+"""The plan's steps: each of them is one press. Whoever skips one says why, and types the share."""
+STEPS = ((10, 1), (100, 10), (2_000, 100), (ALL + 1, 500))
+"""Below which share one press of the stepper is how much, in basis points. The page's script has the same."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,28 +86,46 @@ class Proposal:
         return self.changes and not self.refusal
 
     @property
+    def skipped(self) -> tuple[int, ...]:
+        """Steps of the plan that it would jump over."""
+        return skipped(self.current, self.target)
+
+    @property
+    def skipped_words(self) -> str:
+        """`5 %, 25 %`."""
+        return ", ".join(words.percentage(share) for share in self.skipped)
+
+    @property
+    def typed(self) -> str:
+        """What is typed to confirm it, where it asks for that: `50`."""
+        return f"{self.target.candidate / 100:g}"
+
+    @property
     def act(self) -> str:
         """What the button says."""
+        share = words.percentage(self.target.candidate)
         if self.target.stage != self.current.stage:
-            moved = f"Move to {self.target.rung.label.lower()}"
-            least, most = self.target.rung.candidate
-            return moved if least == most else f"{moved} at {words.percentage(self.target.candidate)}"
+            stage, (least, most) = spoken(self.target.rung.label).lower(), self.target.rung.candidate
+            told = _("Move to {stage}") if least == most else _("Move to {stage} at {share}")
+            return told.format(stage=stage, share=share)
         if self.target.candidate != self.current.candidate:
-            return f"Set to {words.percentage(self.target.candidate)}"
-        return f"Mirror {words.percentage(self.target.mirror)}"
+            return _("Set to {share}").format(share=share)
+        return _("Mirror {share}").format(share=words.percentage(self.target.mirror))
 
     @property
     def headline(self) -> str:
         """From where to where: `Canary 2 % → canary 5 %`."""
         if self.target.stage == self.current.stage and self.target.candidate == self.current.candidate:
-            return f"Mirror {words.percentage(self.current.mirror)} → {words.percentage(self.target.mirror)}"
+            shares = words.percentage(self.current.mirror), words.percentage(self.target.mirror)
+            return _("Mirror {before} → {after}").format(before=shares[0], after=shares[1])
         return f"{place(self.current)} → {place(self.target)}"
 
 
 def place(position: Position) -> str:
     """A position as a page says it: `Canary 5 %`, `Side by side`."""
     least, most = position.rung.candidate
-    return position.rung.label if least == most else f"{position.rung.label} {words.percentage(position.candidate)}"
+    label = spoken(position.rung.label)
+    return label if least == most else f"{label} {words.percentage(position.candidate)}"
 
 
 def read_wish(parameters: Mapping[str, str]) -> Wish:
@@ -105,7 +133,7 @@ def read_wish(parameters: Mapping[str, str]) -> Wish:
     errors: dict[str, str] = {}
     stage = parameters.get("stage") or None
     if stage is not None and stage not in list(Stage):
-        errors["stage"] = f"There is no stage {stage!r}."
+        errors["stage"] = _("There is no stage {stage!r}.").format(stage=stage)
         stage = None
     shares: dict[str, int | None] = {}
     for field in ("candidate_percent", "mirror_percent"):
@@ -146,62 +174,111 @@ def stages_in_reach(position: Position) -> tuple[Stage, ...]:
 
 
 def next_step(position: Position) -> Position | None:
-    """What usually follows: the next share in canary, the next stage elsewhere; None at the top."""
-    if position.stage is Stage.CANARY and position.candidate < PRESETS[-1]:
-        return settle(current=position, candidate=next_preset(position.candidate))
+    """What usually follows: the plan's next share in canary, the next stage elsewhere; None at the top."""
+    if position.stage is Stage.CANARY and position.candidate < ALL:
+        return settle(current=position, candidate=next_planned(position.candidate))
     following = stages_in_reach(position)[-1]
     return None if following is position.stage else settle(current=position, stage=following)
 
 
-def next_preset(candidate: int) -> int | None:
-    """The share that usually follows; None at the top."""
-    return next((preset for preset in PRESETS if preset > candidate), None)
+def next_planned(candidate: int) -> int | None:
+    """The plan's next share; None at the top."""
+    return next((share for share in PLANNED if share > candidate), None)
+
+
+def skipped(current: Position, target: Position) -> tuple[int, ...]:
+    """The plan's steps on the way up between two positions, both ends left out."""
+    return tuple(share for share in PLANNED if current.candidate < share < target.candidate)
+
+
+def neighbour(candidate: int, *, up: bool) -> int:
+    """The share beside this one: in small steps where little is answered, in larger ones where much is."""
+    if up:
+        step = 10 if candidate == 0 else next(step for below, step in STEPS if candidate < below)
+        return min(ALL, candidate + step)
+    return max(0, candidate - next(step for below, step in STEPS if candidate <= below))
+
+
+def merged(*, base: Position, wish: Wish, present: Position) -> Wish | None:
+    """What is left to do of a wish that was made before `base`, where somebody else has changed other parts since.
+
+    None where both changed the same, or a stage moved: that is for a person to decide.
+    """
+    wanted = settle(current=base, stage=wish.stage, candidate=wish.candidate, mirror=wish.mirror)
+    parts = ("stage", "candidate", "mirror")
+    mine = {part for part in parts if getattr(wanted, part) != getattr(base, part)}
+    theirs = {part for part in parts if getattr(present, part) != getattr(base, part)}
+    if not mine or mine & theirs or "stage" in mine | theirs:
+        return None
+    return Wish(
+        candidate=wanted.candidate if "candidate" in mine else None,
+        mirror=wanted.mirror if "mirror" in mine else None,
+        errors={},
+    )
+
+
+# ------------------------------------------------------------------------------ the consequences
 
 
 def _facts(at: Standpoint, target: Position, direction: Direction) -> list[str]:
-    """What it would do, most important first."""
+    """What it would do, in short, most important first."""
     now = at.position
     facts = [_callers(at, target)] if target.candidate != now.candidate else []
-    if direction is Direction.FORWARD and target.candidate > now.candidate and at.bound is not None:
-        facts.append(f"Evidence: at most {words.rate(at.bound)} of {at.counted} differ.")
+    if direction is Direction.FORWARD and target.candidate > now.candidate:
+        facts.append(_bound(at))
     if target.mirror != now.mirror:
         facts.append(_mirrored(at, target))
     if at.operation is Operation.WRITE and target.candidate not in (0, now.candidate):
-        facts.append("It is a write: each request is executed by exactly one side.")
+        facts.append(_("a write: each request is executed by exactly one side"))
     if RUNGS[now.stage].scrutiny != RUNGS[target.stage].scrutiny:
-        facts.append("Evidence starts afresh, because what is compared changes.")
-    if target.stage is Stage.REMOVED:
-        facts.append("There is no way back from here.")
-    elif direction is Direction.BACK:
-        facts.append("Going down asks for no evidence and takes effect at once.")
-    else:
-        facts.append(f"Undo takes it back to {place(now).lower()}.")
+        facts.append(_("evidence starts afresh, because what is compared changes"))
+    facts.append(_afterwards(now, target, direction))
     return facts
+
+
+def _bound(at: Standpoint) -> str:
+    if at.bound is None:
+        return _("how many differ is not known")
+    told = _("at most {rate} of callers differ") if at.counted == "callers" else _("at most {rate} of answers differ")
+    return told.format(rate=words.rate(at.bound))
+
+
+def _afterwards(now: Position, target: Position, direction: Direction) -> str:
+    if target.stage is Stage.REMOVED:
+        return _("there is no way back from here")
+    if direction is Direction.BACK:
+        return _("takes effect at once, without asking for evidence")
+    if target.stage is now.stage and target.candidate != now.candidate:
+        return _("undo restores {share}").format(share=words.percentage(now.candidate))
+    return _("undo restores {place}").format(place=place(now).lower())
 
 
 def _callers(at: Standpoint, target: Position) -> str:
     """How many more or fewer requests the candidate answers."""
-    more = target.candidate > at.position.candidate
-    span = abs(target.candidate - at.position.candidate) / 10_000
+    more, span = target.candidate > at.position.candidate, abs(target.candidate - at.position.candidate)
     if at.requests_per_minute is None:
-        return (
-            f"{words.percentage(int(span * 10_000))} {'more' if more else 'fewer'} of the callers meet the candidate."
-        )
-    requests = at.requests_per_minute * span
-    change = "more" if more else "fewer"
+        told = _("{share} more of the callers") if more else _("{share} fewer of the callers")
+        return told.format(share=words.percentage(span))
+    requests = round(at.requests_per_minute * span / ALL)
     if requests < 1:
-        return f"Less than one request a minute {change} is answered by the candidate."
-    told = words.count(round(requests), f"{change} request")
-    return f"About {told} a minute {'is' if round(requests) == 1 else 'are'} answered by the candidate."
+        return _("less than one more request a minute") if more else _("less than one request a minute fewer")
+    told = (
+        ngettext("about {count} more request a minute", "about {count} more requests a minute", requests)
+        if more
+        else ngettext("about {count} fewer request a minute", "about {count} fewer requests a minute", requests)
+    )
+    return told.format(count=words.number(requests))
 
 
 def _mirrored(at: Standpoint, target: Position) -> str:
     if target.mirror == 0:
-        return "Nothing is mirrored any more, so no new evidence is collected."
+        return _("nothing is mirrored any more, so no new evidence is collected")
     if at.operation is Operation.WRITE and not at.sister:
-        return "Writes are not mirrored: the unit is not declared to write to sister datastores."
-    other = "legacy" if target.candidate == 10_000 else "the other side"
-    return f"{words.percentage(target.mirror)} of requests are sent to {other} too, after the caller is served."
+        return _("writes are not mirrored: the unit is not declared to write to sister datastores")
+    share = words.percentage(target.mirror)
+    if target.candidate == ALL:
+        return _("{share} of requests are sent to legacy too, after the caller is served").format(share=share)
+    return _("{share} of requests are sent to the other side too, after the caller is served").format(share=share)
 
 
 RECENT = timedelta(minutes=30)

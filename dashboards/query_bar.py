@@ -5,6 +5,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
+
 from dashboards import words
 from migrator.core.stages import RUNGS, Stage
 from migrator.inventory.models import Kind
@@ -13,11 +16,11 @@ _WORD: Final = re.compile(r'(?<!\S)([a-z]+):("[^"]*"|\S*)')
 _LIMIT: Final = re.compile(r"([<>])\s*([0-9][0-9.,]*)\s*%?")
 KNOWN: Final = ("stage", "service", "team", "kind", "risk", "mismatch", "is")
 TRAITS: Final = {
-    "stale": "in motion and not seen for a week",
-    "contested": "claimed by two services",
-    "serving": "answered by the candidate, wholly or in part",
-    "write": "a write",
-    "unowned": "without a team",
+    "stale": gettext_noop("in motion and not seen for a week"),
+    "contested": gettext_noop("claimed by two services"),
+    "serving": gettext_noop("answered by the candidate, wholly or in part"),
+    "write": gettext_noop("a write"),
+    "unowned": gettext_noop("without a team"),
 }
 """What may stand after `is:`, and what it means."""
 SELECTS: Final = ("stage", "service", "team", "kind")
@@ -68,7 +71,9 @@ def ask(*, text: str, controls: Mapping[str, str]) -> Asked:
         if value := raw.strip('"'):  # else it is still being typed
             read.take(word, value, raw)
         elif word not in KNOWN:
-            read.refuse(word, raw, f"“{word}:” is no word of this search. Known: {_listed()}.")
+            read.refuse(
+                word, raw, _("“{word}:” is no word of this search. Known: {known}.").format(word=word, known=_listed())
+            )
     return Asked(
         search=" ".join(_WORD.sub(" ", text).split()),
         values={word: value for word, value in read.values.items() if value},
@@ -95,15 +100,19 @@ class _Reading:
 
     def take(self, word: str, value: str, raw: str) -> None:
         if word not in KNOWN:
-            self.refuse(word, raw, f"“{word}:” is no word of this search. Known: {_listed()}.")
+            self.refuse(
+                word, raw, _("“{word}:” is no word of this search. Known: {known}.").format(word=word, known=_listed())
+            )
         elif word == "mismatch":
             self.mismatch = limit = _limit(value)
             if limit is None:
-                self.refuse(word, raw, f"“{value}” is no limit. Write it like mismatch:>0.1%.")
+                self.refuse(word, raw, _("“{value}” is no limit. Write it like mismatch:>0.1%.").format(value=value))
         elif word == "is" and value in TRAITS:
             self.traits.append(value)
         elif word == "is":
-            self.refuse(word, raw, f"“is:{value}” is not known. Known: {', '.join(TRAITS)}.")
+            self.refuse(
+                word, raw, _("“is:{value}” is not known. Known: {known}.").format(value=value, known=", ".join(TRAITS))
+            )
         elif problem := _problem(word, value):
             self.refuse(word, raw, problem)
         else:
@@ -122,9 +131,9 @@ def _stage(value: str) -> str:
 
 def _problem(word: str, value: str) -> str:
     if word == "stage" and not _stage(value):
-        return f"“{value}” is no stage. Stages: {', '.join(Stage)}."
+        return _("“{value}” is no stage. Stages: {known}.").format(value=value, known=", ".join(Stage))
     if word == "kind" and value not in Kind.values:
-        return f"“{value}” is no kind: endpoint or field."
+        return _("“{value}” is no kind: endpoint or field.").format(value=value)
     return ""
 
 

@@ -4,6 +4,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
 
+from django.utils.translation import gettext as _
+
 from dashboards.seats import Seat
 from migrator.core.ramp import Plan, duration
 from migrator.core.stages import RANK, Stage
@@ -72,11 +74,12 @@ def _is_due(shown: RampRow | None, now: datetime) -> bool:
 def sentence(shown: RampRow | None) -> str:
     """What the ramp does now, or did last."""
     if shown is None:
-        return "Let it climb by itself, as far as its evidence carries it."
+        return _("Let it climb by itself, as far as its evidence carries it.")
     if not shown.is_open:
-        return f"Its ramp {'is up' if shown.state == RampState.DONE else 'was stopped'}: {shown.ended_because}"
-    lead = {RampState.PAUSED: "Paused.", RampState.COOLING: "Cools down."}.get(RampState(shown.state), "")
-    return " ".join(filter(None, [lead, shown.waiting or "Climbs by itself."]))
+        told = _("Its ramp is up: {why}") if shown.state == RampState.DONE else _("Its ramp was stopped: {why}")
+        return told.format(why=shown.ended_because)
+    lead = {RampState.PAUSED: _("Paused."), RampState.COOLING: _("Cools down.")}.get(RampState(shown.state), "")
+    return " ".join(filter(None, [lead, shown.waiting or _("Climbs by itself.")]))
 
 
 def countdown(shown: RampRow, now: datetime) -> str:

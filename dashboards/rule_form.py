@@ -4,6 +4,8 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django import forms
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from migrator.core.wire import Form, RuleKind, RuleSpec
 from migrator.inventory.models import Project, Service, Unit
@@ -12,23 +14,23 @@ from migrator.observations.ruling import LONGEST
 from migrator.observations.specs import RuleDraft, checked, objections, specs_of, stored_parameters
 
 KINDS: Final = {
-    RuleKind.IGNORE: "Ignore: nothing there is compared",
-    RuleKind.TOLERANCE: "Tolerance: values may lie so far apart",
-    RuleKind.UNORDERED: "Unordered: order means nothing",
-    RuleKind.NORMALISE: "Normalise: two ways of writing one value",
-    RuleKind.MAP: "Map: identifiers that differ by nature",
-    RuleKind.ACCEPT: "Accept: the candidate is right",
+    RuleKind.IGNORE: _("Ignore: nothing there is compared"),
+    RuleKind.TOLERANCE: _("Tolerance: values may lie so far apart"),
+    RuleKind.UNORDERED: _("Unordered: order means nothing"),
+    RuleKind.NORMALISE: _("Normalise: two ways of writing one value"),
+    RuleKind.MAP: _("Map: identifiers that differ by nature"),
+    RuleKind.ACCEPT: _("Accept: the candidate is right"),
 }
 FORMS: Final = {
-    Form.INSTANT: "an instant in time, whatever its format",
-    Form.NUMBER: "1 and 1.0",
-    Form.CASE: "letters' case",
-    Form.PERCENT: "percent-encoding",
-    Form.ZEROS: "zeros that end a decimal",
-    Form.LIST: "a value and a list of nothing but it",
-    Form.WHITESPACE: "blanks",
-    Form.NULL: "null and nothing at all",
-    Form.PATTERN: "what matches a pattern",
+    Form.INSTANT: _("an instant in time, whatever its format"),
+    Form.NUMBER: _("1 and 1.0"),
+    Form.CASE: _("letters' case"),
+    Form.PERCENT: _("percent-encoding"),
+    Form.ZEROS: _("zeros that end a decimal"),
+    Form.LIST: _("a value and a list of nothing but it"),
+    Form.WHITESPACE: _("blanks"),
+    Form.NULL: _("null and nothing at all"),
+    Form.PATTERN: _("what matches a pattern"),
 }
 ASKED: Final[dict[str, tuple[str, ...]]] = {
     RuleKind.TOLERANCE: ("absolute", "relative", "seconds"),
@@ -47,22 +49,24 @@ _NUMBERS: Final = ("absolute", "relative", "seconds")
 class RuleForm(forms.Form):
     """A rule as somebody types it. Valid, it has a `draft` with its `spec`, and contradicts nothing in force."""
 
-    kind = forms.ChoiceField(choices=[(kind.value, told) for kind, told in KINDS.items()], label="What it says")
-    path = forms.CharField(max_length=500, label="Where")
+    kind = forms.ChoiceField(choices=[(kind.value, told) for kind, told in KINDS.items()], label=_("What it says"))
+    path = forms.CharField(max_length=500, label=_("Where"))
     unit = forms.IntegerField(required=False, min_value=1, max_value=2**62)
-    service = forms.CharField(required=False, max_length=100, label="Of which endpoints")
-    absolute = forms.FloatField(required=False, min_value=0, label="At most so far apart")
-    relative = forms.FloatField(required=False, min_value=0, label="At most so many percent apart")
-    seconds = forms.FloatField(required=False, min_value=0, label="At most so many seconds apart")
-    key = forms.CharField(required=False, max_length=200, label="Members find each other by")
+    service = forms.CharField(required=False, max_length=100, label=_("Of which endpoints"))
+    absolute = forms.FloatField(required=False, min_value=0, label=_("At most so far apart"))
+    relative = forms.FloatField(required=False, min_value=0, label=_("At most so many percent apart"))
+    seconds = forms.FloatField(required=False, min_value=0, label=_("At most so many seconds apart"))
+    key = forms.CharField(required=False, max_length=200, label=_("Members find each other by"))
     form = forms.ChoiceField(
-        required=False, choices=[(form.value, told) for form, told in FORMS.items()], label="What makes no difference"
+        required=False,
+        choices=[(form.value, told) for form, told in FORMS.items()],
+        label=_("What makes no difference"),
     )
-    zone = forms.CharField(required=False, max_length=64, label="Times without a zone are in")
-    pattern = forms.CharField(required=False, max_length=500, strip=False, label="Regular expression")
-    replacement = forms.CharField(required=False, max_length=100, strip=False, label="Replaced by")
-    reason = forms.CharField(max_length=1_000, label="Why", error_messages={"required": "A rule says why."})
-    days = forms.IntegerField(min_value=1, max_value=LONGEST.days, label="Holds for so many days")
+    zone = forms.CharField(required=False, max_length=64, label=_("Times without a zone are in"))
+    pattern = forms.CharField(required=False, max_length=500, strip=False, label=_("Regular expression"))
+    replacement = forms.CharField(required=False, max_length=100, strip=False, label=_("Replaced by"))
+    reason = forms.CharField(max_length=1_000, label=_("Why"), error_messages={"required": _("A rule says why.")})
+    days = forms.IntegerField(min_value=1, max_value=LONGEST.days, label=_("Holds for so many days"))
 
     def __init__(self, data: Any, *, project: Project) -> None:
         super().__init__(data)
@@ -99,18 +103,18 @@ class RuleForm(forms.Form):
     def _check(self) -> None:
         """Raises Invalid where the rule means nothing, hides everything, or cannot hold beside those in force."""
         if self.draft.kind == RuleKind.TOLERANCE and not self.draft.parameters:
-            raise Invalid("absolute", "Say how far apart: fill one of these three.")
+            raise Invalid("absolute", gettext("Say how far apart: fill one of these three."))
         self.spec = checked(self.draft)
         against = objections(self.spec, specs_of(project=self.project))
         if against:
-            raise Invalid("path", " ".join(["It contradicts a rule in force.", *against[:3]]))
+            raise Invalid("path", " ".join([gettext("It contradicts a rule in force."), *against[:3]]))
 
     def _unit(self, cleaned: dict[str, Any]) -> Unit | None:
         if not cleaned.get("unit"):
             return None
         self.unit_found = Unit.objects.filter(project=self.project, pk=cleaned["unit"]).first()
         if self.unit_found is None:
-            raise Invalid("unit", "This unit is not there any more.")
+            raise Invalid("unit", gettext("This unit is not there any more."))
         return self.unit_found
 
     def _service(self, cleaned: dict[str, Any]) -> Service | None:
@@ -119,7 +123,9 @@ class RuleForm(forms.Form):
             return None
         found = Service.objects.filter(project=self.project, name=name).first()
         if found is None:
-            raise Invalid("service", f"{self.project.name} has no service {name}.")
+            raise Invalid(
+                "service", gettext("{project} has no service {name}.").format(project=self.project.name, name=name)
+            )
         return found
 
     def _parameters(self, cleaned: dict[str, Any]) -> dict[str, Any]:

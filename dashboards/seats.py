@@ -6,11 +6,13 @@ from functools import wraps
 from typing import Any, Concatenate, ParamSpec
 
 from django.contrib.auth import get_user_model
-from django.db.models import Q
+from django.db.models import F, Q
 from django.http import Http404, HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 
+from dashboards.vocabulary import spoken
 from migrator.access.models import Membership, Role
 from migrator.access.rights import DOWNWARDS, RIGHTS, Actor, Right, Via, person, projects_seen_by
 from migrator.inventory.models import Project, Unit
@@ -33,7 +35,9 @@ class Seat:
 
     @property
     def role(self) -> str:
-        """What they are called: the first role that holds exactly their rights."""
+        """What they are called: `engineer`, `engineer in core`, or `viewer, engineer in core`."""
+        if self.actor.team_rights:
+            return with_teams(project=self.project, user_id=self.actor.user_id)
         return next((str(Role(role).label) for role, rights in RIGHTS.items() if rights == self.actor.rights), "guest")
 
     @property
@@ -73,6 +77,21 @@ class Seat:
         return holders(project=self.project, right=Right.ROLL_BACK)
 
 
+def with_teams(*, project: Project, user_id: int | None) -> str:
+    """The roles of somebody who has one in a team, the one in the whole project first. An admin needs no other."""
+    mine = Membership.objects.filter(project=project, user=user_id).select_related("team", "user")
+    members = list(mine.order_by(F("team__name").asc(nulls_first=True)))
+    whole = [Role.ADMIN] if any(member.user.is_superuser for member in members) else []
+    whole += [Role(member.role) for member in members if member.team is None and not whole]
+    of_teams = [
+        _("{role} in {team}").format(role=spoken(str(Role(member.role).label)), team=member.team)
+        for member in members
+        if member.team is not None
+    ]
+    told = [spoken(str(role.label)) for role in whole]
+    return ", ".join(told if Role.ADMIN in whole else told + of_teams)
+
+
 def holders(*, project: Project, right: Right, unit: Unit | None = None) -> str:
     """People who hold a right, at most five by name: `ana (engineer), ben (admin)`.
 
@@ -86,7 +105,7 @@ def holders(*, project: Project, right: Right, unit: Unit | None = None) -> str:
             team |= Q(team=unit.team_id)
         members = members.filter(team)
     named = {
-        member.user_id: f"{member.user.get_username()} ({Role(member.role).label})"
+        member.user_id: f"{member.user.get_username()} ({spoken(str(Role(member.role).label))})"
         for member in members.select_related("user").order_by("pk")
     }
     return ", ".join([*named.values()][:5] or administrators())
@@ -94,14 +113,14 @@ def holders(*, project: Project, right: Right, unit: Unit | None = None) -> str:
 
 def administrators() -> list[str]:
     people = get_user_model().objects.filter(is_superuser=True, is_active=True).order_by("pk")[:3]
-    return [f"{user.get_username()} (admin)" for user in people] or ["an administrator"]
+    return [f"{user.get_username()} ({spoken('admin')})" for user in people] or [spoken("an administrator")]
 
 
 def seat_of(*, request: HttpRequest, slug: str) -> Seat:
     """The reader's seat in a project. Raises Http404 where there is no such project."""
     project = Project.objects.filter(slug=slug).first()
     if project is None:
-        raise Http404(f"There is no project {slug}.")
+        raise Http404(_("There is no project {slug}.").format(slug=slug))
     return Seat(project=project, actor=person(user=request.user, project=project, via=Via.PAGE))
 
 
@@ -115,7 +134,7 @@ def project_page(
         seat = seat_of(request=request, slug=slug)
         if not seat.actor.may(Right.SEE):
             who = holders(project=seat.project, right=Right.MANAGE)
-            return forbidden(request, f"You have no role in {slug} yet.", who)
+            return forbidden(request, _("You have no role in {project} yet.").format(project=slug), who)
         request.seat = seat  # type: ignore[attr-defined]
         return view(request, seat, *args, **kwargs)
 

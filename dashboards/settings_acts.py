@@ -8,6 +8,7 @@ from django import forms
 from django.contrib.auth import get_user_model
 from django.http import Http404, HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from dashboards.parameters import key, text
 from dashboards.seats import Seat
@@ -21,6 +22,7 @@ from dashboards.settings_forms import (
     TokenForm,
     comma_list,
 )
+from dashboards.vocabulary import spoken
 from migrator.access.models import Membership, Token
 from migrator.inventory.models import Service, Team
 from migrator.inventory.services import Invalid
@@ -57,7 +59,7 @@ def _mine(rows: Any, request: HttpRequest, seat: Seat, name: str) -> Any:
     """The row of this project that a button names. Raises Http404."""
     found = rows.filter(project=seat.project, pk=key(request.POST, name)).first()
     if found is None:
-        raise Http404("That is no longer there.")
+        raise Http404(_("That is no longer there."))
     return found
 
 
@@ -71,9 +73,11 @@ def add_person(request: HttpRequest, seat: Seat) -> Outcome:
         name = given["username"].strip()
         user = get_user_model().objects.filter(username=name, is_active=True).first()
         if user is None:
-            raise Invalid("username", f"Nobody has an account {name!r}. An administrator makes accounts.")
+            raise Invalid(
+                "username", _("Nobody has an account {name}. An administrator makes accounts.").format(name=repr(name))
+            )
         if Membership.objects.filter(project=seat.project, user=user, team=given["team"]).exists():
-            raise Invalid("username", f"{name} has a role there already: change it in the list.")
+            raise Invalid("username", _("{name} has a role there already: change it in the list.").format(name=name))
         changes.set_role(
             project=seat.project,
             user=user,
@@ -82,7 +86,7 @@ def add_person(request: HttpRequest, seat: Seat) -> Outcome:
             actor=seat.actor,
             now=timezone.now(),
         )
-        return Outcome(message=f"{name} is in {seat.project.name} now.")
+        return Outcome(message=_("{name} is in {project} now.").format(name=name, project=seat.project.name))
 
     return _tried(form, "person_form", act)
 
@@ -100,8 +104,10 @@ def change_role(request: HttpRequest, seat: Seat) -> Outcome:
             now=timezone.now(),
         )
     except Invalid as invalid:
-        return Outcome(error=f"Not changed: {invalid.message}")
-    return Outcome(message=f"{member.user.get_username()} is {role.replace('_', '-')} now.")
+        return Outcome(error=_("Not changed: {why}").format(why=invalid.message))
+    return Outcome(
+        message=_("{user} is {role} now.").format(user=member.user.get_username(), role=spoken(role.replace("_", "-")))
+    )
 
 
 def remove_person(request: HttpRequest, seat: Seat) -> Outcome:
@@ -109,14 +115,30 @@ def remove_person(request: HttpRequest, seat: Seat) -> Outcome:
     try:
         changes.remove_member(membership=member, actor=seat.actor, now=timezone.now())
     except Invalid as invalid:
-        return Outcome(error=f"Not removed: {invalid.message}")
-    return Outcome(message=f"{member.user.get_username()} is out of {member.team or seat.project.name}.")
+        return Outcome(error=_("Not removed: {why}").format(why=invalid.message))
+    return Outcome(
+        message=_("{user} is out of {place}.").format(
+            user=member.user.get_username(), place=member.team or seat.project.name
+        )
+    )
+
+
+def reset_second_factor(request: HttpRequest, seat: Seat) -> Outcome:
+    member = _mine(Membership.objects.select_related("user"), request, seat, "member")
+    name = member.user.get_username()
+    try:
+        changes.reset_second_factor(project=seat.project, user=member.user, actor=seat.actor, now=timezone.now())
+    except Invalid as invalid:
+        return Outcome(error=_("Not reset: {why}").format(why=invalid.message))
+    return Outcome(
+        message=_("{name} has no second factor any more, and sets up another on their account page.").format(name=name)
+    )
 
 
 def add_team(request: HttpRequest, seat: Seat) -> Outcome:
     def act(given: dict[str, Any]) -> Outcome:
         team = changes.add_team(project=seat.project, name=given["name"], actor=seat.actor, now=timezone.now())
-        return Outcome(message=f"Team {team.name} is made.")
+        return Outcome(message=_("Team {team} is made.").format(team=team.name))
 
     return _tried(TeamForm(request.POST), "team_form", act)
 
@@ -126,8 +148,8 @@ def rename_team(request: HttpRequest, seat: Seat) -> Outcome:
     try:
         renamed = changes.rename_team(team=team, name=text(request.POST, "name"), actor=seat.actor, now=timezone.now())
     except Invalid as invalid:
-        return Outcome(error=f"Not renamed: {invalid.message}")
-    return Outcome(message=f"The team is called {renamed.name} now.")
+        return Outcome(error=_("Not renamed: {why}").format(why=invalid.message))
+    return Outcome(message=_("The team is called {renamed} now.").format(renamed=renamed.name))
 
 
 # ------------------------------------------------------------------------- project and services
@@ -136,7 +158,7 @@ def rename_team(request: HttpRequest, seat: Seat) -> Outcome:
 def save_project(request: HttpRequest, seat: Seat) -> Outcome:
     def act(given: dict[str, Any]) -> Outcome:
         changes.settings(project=seat.project, actor=seat.actor, now=timezone.now(), **given)
-        return Outcome(message="Saved.")
+        return Outcome(message=_("Saved."))
 
     return _tried(ProjectForm(request.POST, project=seat.project), "project_form", act)
 
@@ -144,9 +166,9 @@ def save_project(request: HttpRequest, seat: Seat) -> Outcome:
 def save_manners(request: HttpRequest, seat: Seat) -> Outcome:
     form = MannersForm(request.POST, project=seat.project)
 
-    def act(_: dict[str, Any]) -> Outcome:
+    def act(_given: dict[str, Any]) -> Outcome:
         changes.settings(project=seat.project, actor=seat.actor, now=timezone.now(), manners=form.manners)
-        return Outcome(message="Saved. Data planes hear of it at once.")
+        return Outcome(message=_("Saved. Data planes hear of it at once."))
 
     return _tried(form, "manners_form", act)
 
@@ -159,9 +181,11 @@ def save_service(request: HttpRequest, seat: Seat) -> Outcome:
     def act(given: dict[str, Any]) -> Outcome:
         name = service.name if service else given.pop("name")
         if service is None and seat.project.services.filter(name=name).exists():
-            raise Invalid("name", f"{seat.project.name} has a service {name} already.")
+            raise Invalid(
+                "name", _("{project} has a service {service} already.").format(project=seat.project.name, service=name)
+            )
         changes.service(project=seat.project, name=name, actor=seat.actor, now=timezone.now(), **given)
-        return Outcome(message=f"{name} is saved. Data planes hear of it at once.")
+        return Outcome(message=_("{name} is saved. Data planes hear of it at once.").format(name=name))
 
     return _tried(ServiceForm(request.POST, service=service), "service_form", act)
 
@@ -189,7 +213,7 @@ def make_token(request: HttpRequest, seat: Seat) -> Outcome:
 def revoke_token(request: HttpRequest, seat: Seat) -> Outcome:
     token = _mine(Token.objects.all(), request, seat, "token")
     changes.revoke_token(token=token, project=seat.project, actor=seat.actor, now=timezone.now())
-    return Outcome(message=f"{token.name} opens nothing any more.")
+    return Outcome(message=_("{token} opens nothing any more.").format(token=token.name))
 
 
 def make_link(request: HttpRequest, seat: Seat) -> Outcome:
@@ -212,7 +236,7 @@ def make_link(request: HttpRequest, seat: Seat) -> Outcome:
 def revoke_link(request: HttpRequest, seat: Seat) -> Outcome:
     link = _mine(ShareLink.objects.select_related("project"), request, seat, "link")
     revoke_share_link(link=link, actor=seat.actor, now=timezone.now())
-    return Outcome(message=f"{link.name} shows nothing any more.")
+    return Outcome(message=_("{link} shows nothing any more.").format(link=link.name))
 
 
 ACTS: Final[Mapping[str, Mapping[str, Act]]] = {
@@ -220,6 +244,7 @@ ACTS: Final[Mapping[str, Mapping[str, Act]]] = {
         "add-person": add_person,
         "change-role": change_role,
         "remove-person": remove_person,
+        "reset-factor": reset_second_factor,
         "add-team": add_team,
         "rename-team": rename_team,
     },

@@ -7,8 +7,12 @@ from typing import Any, Final
 
 import msgspec
 from django import forms
+from django.utils.text import format_lazy
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from dashboards import words
+from dashboards.vocabulary import choices
 from migrator.access.models import Role, Scope
 from migrator.core.manners import Anonymous, Manners, SubjectSource
 from migrator.inventory.models import Project, Service, Team
@@ -16,27 +20,27 @@ from migrator.inventory.models import Project, Service, Team
 CODE: Final = forms.TextInput(attrs={"class": "input code", "autocomplete": "off", "spellcheck": "false"})
 DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
 SCOPES: Final = {
-    Scope.INGEST: "data planes: read the table, send reports",
-    Scope.READ: "read everything",
-    Scope.OPERATE: "what an engineer may do",
-    Scope.ADMIN: "what an admin may do",
+    Scope.INGEST: _("data planes: read the table, send reports"),
+    Scope.READ: _("read everything"),
+    Scope.OPERATE: _("what an engineer may do"),
+    Scope.ADMIN: _("what an admin may do"),
 }
 SUBJECTS: Final = {
-    SubjectSource.NONE: "nothing: each request on its own",
-    SubjectSource.HEADER: "a request header",
-    SubjectSource.COOKIE: "a cookie",
-    SubjectSource.JWT_CLAIM: "a claim of the bearer token",
+    SubjectSource.NONE: _("nothing: each request on its own"),
+    SubjectSource.HEADER: _("a request header"),
+    SubjectSource.COOKIE: _("a cookie"),
+    SubjectSource.JWT_CLAIM: _("a claim of the bearer token"),
 }
-WITHOUT_SUBJECT: Final = {Anonymous.RANDOM: "drawn at random", Anonymous.LEGACY: "answered by legacy"}
+WITHOUT_SUBJECT: Final = {Anonymous.RANDOM: _("drawn at random"), Anonymous.LEGACY: _("answered by legacy")}
 
 
 class PersonForm(forms.Form):
     """Somebody who has an account, and what they shall be."""
 
-    username = forms.CharField(max_length=150, label="Name of the account")
-    role = forms.ChoiceField(choices=Role.choices, label="Role", initial=Role.ENGINEER)
+    username = forms.CharField(max_length=150, label=_("Name of the account"))
+    role = forms.ChoiceField(choices=choices(Role.choices), label=_("Role"), initial=Role.ENGINEER)
     team = forms.ModelChoiceField(
-        required=False, queryset=Team.objects.none(), label="For", empty_label="the whole project"
+        required=False, queryset=Team.objects.none(), label=_("For"), empty_label=_("the whole project")
     )
 
     def __init__(self, data: Any = None, *, project: Project) -> None:
@@ -45,17 +49,17 @@ class PersonForm(forms.Form):
 
 
 class TeamForm(forms.Form):
-    name = forms.CharField(max_length=100, label="Name")
+    name = forms.CharField(max_length=100, label=_("Name"))
 
 
 class ProjectForm(forms.Form):
     """What the migration is called, and when it shall be over."""
 
-    name = forms.CharField(max_length=200, label="Name")
-    legacy_name = forms.CharField(max_length=100, label="What legacy is called")
-    candidate_name = forms.CharField(max_length=100, label="What the candidate is called")
+    name = forms.CharField(max_length=200, label=_("Name"))
+    legacy_name = forms.CharField(max_length=100, label=_("What legacy is called"))
+    candidate_name = forms.CharField(max_length=100, label=_("What the candidate is called"))
     deadline = forms.DateField(
-        required=False, label="Deadline", widget=DATE, help_text="The forecast is held against it. Empty: none."
+        required=False, label=_("Deadline"), widget=DATE, help_text=_("The forecast is held against it. Empty: none.")
     )
 
     def __init__(self, data: Any = None, *, project: Project) -> None:
@@ -65,26 +69,30 @@ class ProjectForm(forms.Form):
 class ServiceForm(forms.Form):
     """One pair of running services."""
 
-    name = forms.CharField(max_length=100, label="Name")
+    name = forms.CharField(max_length=100, label=_("Name"))
     legacy_url = forms.CharField(
-        required=False, max_length=500, label="Address of legacy", widget=CODE, help_text="http://host:port, no path."
+        required=False,
+        max_length=500,
+        label=_("Address of legacy"),
+        widget=CODE,
+        help_text=_("http://host:port, no path."),
     )
-    candidate_url = forms.CharField(required=False, max_length=500, label="Address of the candidate", widget=CODE)
-    legacy_timeout_ms = forms.IntegerField(min_value=1, label="Legacy may take (ms)")
-    candidate_timeout_ms = forms.IntegerField(min_value=1, label="The candidate may take (ms)")
-    mirror_timeout_ms = forms.IntegerField(min_value=1, label="A mirrored call may take (ms)")
+    candidate_url = forms.CharField(required=False, max_length=500, label=_("Address of the candidate"), widget=CODE)
+    legacy_timeout_ms = forms.IntegerField(min_value=1, label=_("Legacy may take (ms)"))
+    candidate_timeout_ms = forms.IntegerField(min_value=1, label=_("The candidate may take (ms)"))
+    mirror_timeout_ms = forms.IntegerField(min_value=1, label=_("A mirrored call may take (ms)"))
     mirror_concurrency = forms.IntegerField(
-        min_value=0, label="Mirrored calls at once", help_text="The rest is skipped."
+        min_value=0, label=_("Mirrored calls at once"), help_text=_("The rest is skipped.")
     )
-    mirror_body_bytes = forms.IntegerField(min_value=0, label="Largest mirrored body (bytes)")
+    mirror_body_bytes = forms.IntegerField(min_value=0, label=_("Largest mirrored body (bytes)"))
     legacy_capacity = forms.FloatField(
         required=False,
         min_value=0,
-        label="Legacy can still take (requests a second)",
-        help_text="A rollback that would send it more says so beforehand. Empty: nobody measured.",
+        label=_("Legacy can still take (requests a second)"),
+        help_text=_("A rollback that would send it more says so beforehand. Empty: nobody measured."),
     )
     legacy_deployed = forms.BooleanField(
-        required=False, label="Legacy still runs", help_text="While it does, removal can be undone."
+        required=False, label=_("Legacy still runs"), help_text=_("While it does, removal can be undone.")
     )
 
     def __init__(self, data: Any = None, *, service: Service | None = None) -> None:
@@ -105,60 +113,62 @@ class MannersForm(forms.Form):
 
     subject_source = forms.ChoiceField(
         choices=[(s.value, told) for s, told in SUBJECTS.items()],
-        label="Who a caller is, is told by",
-        help_text="Whoever met the candidate once goes on meeting it.",
+        label=_("Who a caller is, is told by"),
+        help_text=_("Whoever met the candidate once goes on meeting it."),
     )
-    subject_name = forms.CharField(required=False, max_length=200, label="Its name", widget=CODE)
+    subject_name = forms.CharField(required=False, max_length=200, label=_("Its name"), widget=CODE)
     anonymous = forms.ChoiceField(
-        choices=[(a.value, told) for a, told in WITHOUT_SUBJECT.items()], label="A request that tells nobody is"
+        choices=[(a.value, told) for a, told in WITHOUT_SUBJECT.items()], label=_("A request that tells nobody is")
     )
     announce_side = forms.BooleanField(
-        required=False, label="Answers say who served them", help_text="In the header X-Migrator-Served-By."
+        required=False, label=_("Answers say who served them"), help_text=_("In the header X-Migrator-Served-By.")
     )
-    compared_headers = forms.CharField(required=False, label="Headers of answers that are compared", widget=CODE)
+    compared_headers = forms.CharField(required=False, label=_("Headers of answers that are compared"), widget=CODE)
     candidate_headers_dropped = forms.CharField(
-        required=False, label="Request headers that mirrored calls do not carry", widget=CODE
+        required=False, label=_("Request headers that mirrored calls do not carry"), widget=CODE
     )
     value_paths = forms.CharField(
         required=False,
-        label="Paths whose values may be kept in samples",
+        label=_("Paths whose values may be kept in samples"),
         widget=CODE,
-        help_text="Everything else leaves a data plane as types and hashes only. $..* is every path.",
+        help_text=_("Everything else leaves a data plane as types and hashes only. $..* is every path."),
     )
     caller_header = forms.CharField(
-        required=False, max_length=200, label="Request header that names the client", widget=CODE
+        required=False, max_length=200, label=_("Request header that names the client"), widget=CODE
     )
     build_header = forms.CharField(
         required=False,
         max_length=200,
-        label="Response header that names the build",
+        label=_("Response header that names the build"),
         widget=CODE,
-        help_text="Another build on one side: evidence starts afresh.",
+        help_text=_("Another build on one side: evidence starts afresh."),
     )
     cost_header = forms.CharField(
         required=False,
         max_length=200,
-        label="Response header that counts what the answer cost",
+        label=_("Response header that counts what the answer cost"),
         widget=CODE,
-        help_text="Such as x-db-queries.",
+        help_text=_("Such as x-db-queries."),
     )
     fingerprint = forms.CharField(
         required=False,
         max_length=500,
-        label="Where an answer names the version of its data",
+        label=_("Where an answer names the version of its data"),
         widget=CODE,
-        help_text="header:etag or $.updated_at. Empty: nowhere.",
+        help_text=_("header:etag or $.updated_at. Empty: nowhere."),
     )
     rereads_after_ms = forms.CharField(
         required=False,
-        label="A mismatch is read again after (ms)",
+        label=_("A mismatch is read again after (ms)"),
         widget=CODE,
-        help_text="At most three pauses, such as 200, 1000, 4000. Empty: never.",
+        help_text=_("At most three pauses, such as 200, 1000, 4000. Empty: never."),
     )
-    reread_share = forms.CharField(label="Of the mirrored requests, so many may be read again (%)")
-    rereads_per_second = forms.FloatField(min_value=0, max_value=10_000, label="At most so many a second and process")
+    reread_share = forms.CharField(label=_("Of the mirrored requests, so many may be read again (%)"))
+    rereads_per_second = forms.FloatField(
+        min_value=0, max_value=10_000, label=_("At most so many a second and process")
+    )
     noise_share = forms.CharField(
-        label="Of the mirrored reads, so many test whether a side agrees with itself (%)",
+        label=_("Of the mirrored reads, so many test whether a side agrees with itself (%)"),
     )
 
     LISTS: Final = ("compared_headers", "candidate_headers_dropped", "value_paths")
@@ -174,7 +184,9 @@ class MannersForm(forms.Form):
     def clean_rereads_after_ms(self) -> tuple[int, ...]:
         pauses = comma_list(self.cleaned_data["rereads_after_ms"])
         if len(pauses) > 3 or not all(pause.isascii() and pause.isdecimal() for pause in pauses):
-            raise forms.ValidationError("Write at most three whole numbers of milliseconds, such as 200, 1000.")
+            raise forms.ValidationError(
+                gettext("Write at most three whole numbers of milliseconds, such as 200, 1000.")
+            )
         return tuple(map(int, pauses))
 
     def clean_reread_share(self) -> int:
@@ -201,8 +213,8 @@ class MannersForm(forms.Form):
 class _Expiring(forms.Form):
     """Something that opens a door until a day."""
 
-    name = forms.CharField(max_length=100, label="What it is for")
-    expires_on = forms.DateField(required=False, label="Ends after", widget=DATE, help_text="Empty: never.")
+    name = forms.CharField(max_length=100, label=_("What it is for"))
+    expires_on = forms.DateField(required=False, label=_("Ends after"), widget=DATE, help_text=_("Empty: never."))
 
     @property
     def expires_at(self) -> datetime | None:
@@ -214,7 +226,9 @@ class _Expiring(forms.Form):
 class TokenForm(_Expiring):
     """A key for a program."""
 
-    scope = forms.ChoiceField(choices=[(s.value, f"{s.value}: {told}") for s, told in SCOPES.items()], label="Opens")
+    scope = forms.ChoiceField(
+        choices=[(s.value, format_lazy("{}: {}", s.value, told)) for s, told in SCOPES.items()], label=_("Opens")
+    )
 
 
 class ShareForm(_Expiring):
@@ -222,7 +236,7 @@ class ShareForm(_Expiring):
 
     embed_origins = forms.CharField(
         required=False,
-        label="Sites that may show it in a frame",
+        label=_("Sites that may show it in a frame"),
         widget=CODE,
-        help_text="Such as https://wiki.example.com, with commas between. Empty: none.",
+        help_text=_("Such as https://wiki.example.com, with commas between. Empty: none."),
     )

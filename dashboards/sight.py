@@ -13,9 +13,13 @@ from migrator.planning.queries import BurnUp
 DAY_MS: Final = 86_400_000
 DAILY_UP_TO: Final = 400
 """Days. Longer spans are drawn by the week."""
-LEAST_AHEAD: Final = 60
+LEAST_AHEAD: Final = 150
 LANE: Final = 18
 """Pixels that one row of names above the chart takes."""
+LETTERS: Final = 160
+"""So many of them fit across a chart on a laptop."""
+YEARLESS_DAYS: Final = 300
+"""An axis that is longer names the years of its days."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -57,7 +61,8 @@ class Sight:
     marks: Sequence[Mark] = ()
     events: Sequence[Event] = ()
     steps: Sequence[Step] = ()
-    done_name: str = "done"
+    until: date | None = None
+    """Where the axis ends, if somebody chose it."""
     every: int = field(init=False)
 
     def __post_init__(self) -> None:
@@ -75,17 +80,30 @@ class Sight:
     @property
     def end(self) -> date:
         """Where the axis ends: with the deadlines and dates that are near enough to leave the past its room."""
+        if self.until:
+            return max(self.until, self.last)
         ahead = timedelta(days=max(LEAST_AHEAD, 2 * (self.last - self.first).days))
-        wanted = [mark.day for mark in self.marks]
+        wanted, sure = [mark.day for mark in self.marks], None
         if self.forecast:
-            wanted += [day for day in (self.forecast.p50, self.forecast.p85, self.forecast.p95) if day]
+            wanted += [day for day in (self.forecast.p50, self.forecast.p95) if day]
+            sure = self.forecast.p85
         near = [day for day in wanted if self.last < day <= self.last + ahead]
+        near += [sure] if sure and sure <= self.last + 2 * ahead else []  # the date that matters most may be farther
         end = max(near, default=self.last + ahead / 4 if self.forecast else self.last)
         return end + (end - self.first) / 40 if end > self.last else end
+
+    @property
+    def is_roomy(self) -> bool:
+        """Whether the names of the bands have room in the time that is left."""
+        return (self.end - self.last).days * 4 > (self.last - self.first).days
 
     def place(self, day: date) -> float:
         """Where a day lies on the axis: 0 is its first, 1 its end."""
         return place(day, self.first, self.end)
+
+    def named(self, day: date) -> str:
+        """A day as the chart writes it: with its year where the axis spans more than one."""
+        return named(day, self.first, self.end)
 
     def thinned(self, series: Sequence[float]) -> list[float]:
         return list(series[(len(series) - 1) % self.every :: self.every])
@@ -104,9 +122,7 @@ def short(value: float) -> float:
 
 
 def by_day(sight: Sight, data: list[Figure], *, top: float) -> Figure:
-    # The names of the bands stand in the time that is left; without much of it, beside the chart.
-    roomy = (sight.end - sight.last).days * 4 > (sight.last - sight.first).days
-    layout = base_layout(right=16 if roomy else 132)
+    layout = base_layout(right=16 if sight.is_roomy else 140)
     layout["xaxis"] |= zoomable(sight.first, sight.end)
     layout["yaxis"] |= {"range": [0, top], "tickformat": ",d"}
     draw_marks(layout, [mark for mark in sight.marks if sight.first <= mark.day <= sight.end], sight.first, sight.end)
@@ -119,25 +135,28 @@ def zoomable(first: date, last: date) -> Figure:
 
 def draw_marks(layout: Figure, marks: Sequence[Mark], first: date, last: date) -> None:
     """Uprights with their names above the chart, in as many rows as keeps them apart."""
-    ends: list[float] = []
+    lanes: list[float] = []
     layout["shapes"], layout["annotations"] = [], []
     for mark in sorted(marks, key=lambda each: each.day):
-        lane = next((at for at, end in enumerate(ends) if _begins(mark, first, last) > end), len(ends))
-        ends[lane:lane + 1] = [place(mark.day, first, last)]  # fmt: skip
+        text = f"{mark.name} {named(mark.day, first, last)}"
+        at, width = place(mark.day, first, last), (len(text) + 1) / LETTERS
+        begins = at - width if at > width else at  # at the left edge there is no room before the line
+        lane = next((number for number, end in enumerate(lanes) if begins >= end), len(lanes))
+        lanes[lane:lane + 1] = [begins + width]  # fmt: skip
         layout["shapes"].append(upright(str(mark.day), mark.colour))
         layout["annotations"].append({
-            "x": str(mark.day), "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom", "yshift": LANE * lane,
-            "name": "aside" if mark.colour == "--muted" else "",
-            "text": f"{mark.name} {mark.day.day} {words.MONTHS[mark.day.month - 1]}", "showarrow": False,
-            "font": {"color": mark.colour, "size": 13},
+            "x": str(mark.day), "xanchor": "right" if begins < at else "left", "y": 1, "yref": "paper",
+            "yanchor": "bottom", "yshift": LANE * lane, "text": text, "showarrow": False,
+            "name": "aside" if mark.colour == "--muted" else "", "font": {"color": mark.colour, "size": 13},
         })  # fmt: skip
-    layout["margin"]["t"] = 28 + LANE * max(0, len(ends) - 1)
+    layout["margin"]["t"] = 28 + LANE * max(0, len(lanes) - 1)
 
 
 def place(day: date, first: date, last: date) -> float:
     return (day - first).days / max(1, (last - first).days)
 
 
-def _begins(mark: Mark, first: date, last: date) -> float:
-    """Where its name begins, as a part of the chart's width: some 120 letters fit across."""
-    return place(mark.day, first, last) - (len(mark.name) + 7) / 120
+def named(day: date, first: date, last: date) -> str:
+    if (last - first).days > YEARLESS_DAYS:
+        return words.day(day)
+    return words.day_of_year(day)

@@ -6,10 +6,13 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from dashboards import words
 from dashboards.figures import Course, Figure, Line, Pin, over_time
 from dashboards.proposals import place
+from dashboards.vocabulary import spoken
 from migrator.core.stages import Direction
 from migrator.core.stats import upper_bound
 from migrator.inventory.models import Deploy, Unit
@@ -18,15 +21,15 @@ from migrator.rollout.queries import Entry
 
 MINUTE, HOUR = 60, 3_600
 SPANS: Final = {
-    "1h": ("1 hour", timedelta(hours=1), MINUTE),
-    "6h": ("6 hours", timedelta(hours=6), 5 * MINUTE),
-    "24h": ("24 hours", timedelta(hours=24), HOUR),
-    "14d": ("14 days", timedelta(days=14), 6 * HOUR),
+    "1h": (gettext_noop("1 hour"), timedelta(hours=1), MINUTE),
+    "6h": (gettext_noop("6 hours"), timedelta(hours=6), 5 * MINUTE),
+    "24h": (gettext_noop("24 hours"), timedelta(hours=24), HOUR),
+    "14d": (gettext_noop("14 days"), timedelta(days=14), 6 * HOUR),
 }
 """Name, length and step in seconds of the spans that can be chosen. Steps suit the windows that are kept."""
 USUAL_SPAN: Final = "1h"
-DIFFER: Final = "%{y:.3~g} % differ"
-AT_MOST: Final = "at most %{y:.3~g} %"
+DIFFER: Final = gettext_noop("%{y:.3~g} % differ")
+AT_MOST: Final = gettext_noop("at most %{y:.3~g} %")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,7 +67,7 @@ class Frame:
     @property
     def room(self) -> int:
         """Letters of the longest name at a line's end, in both charts."""
-        return min(24, max(len("differ"), *map(len, self.names)))
+        return min(24, max(len(_("differ")), *map(len, self.names)))
 
     def points(self, metric: Metric) -> list[Point]:
         return series(unit=self.unit, metric=metric, start=self.start, end=self.end, step_s=self.step_s)
@@ -72,7 +75,7 @@ class Frame:
 
 def frame(*, unit: Unit, span: str, alpha: float, entries: Sequence[Entry], slug: str, now: datetime) -> Frame:
     """The last hour, day or fortnight until `now`, with flips and deploys as pins."""
-    _, length, step_s = SPANS[span]
+    length, step_s = SPANS[span][1:]
     start = now - length
     return Frame(
         unit=unit,
@@ -91,8 +94,8 @@ def mismatch_chart(shown: Frame) -> Chart:
     bounds = _bounds(points, alpha=shown.alpha)
     course = Course(
         moments=[p.at for p in points],
-        lines=[Line(name="differ", colour="--candidate", values=_percent(p.value for p in points), hover=DIFFER)],
-        band=Line(name="at most", colour="--candidate", values=_percent(bounds), hover=AT_MOST),
+        lines=[Line(name=_("differ"), colour="--candidate", values=_percent(p.value for p in points), hover=_(DIFFER))],
+        band=Line(name=_("at most"), colour="--candidate", values=_percent(bounds), hover=_(AT_MOST)),
         pins=shown.pins,
         end=shown.end,
         suffix=" %",
@@ -102,9 +105,9 @@ def mismatch_chart(shown: Frame) -> Chart:
     seen = [(p, bound) for p, bound in zip(points, bounds, strict=True) if p.value is not None]
     return Chart(
         name="mismatches",
-        title="How many answers differ",
+        title=_("How many answers differ"),
         figure=over_time(course),
-        columns=("Differ", "At most", "Pairs"),
+        columns=(_("Differ"), _("At most"), _("Pairs")),
         rows=tuple(
             Row(at=p.at, cells=(words.rate(p.value or 0), "–" if b is None else words.rate(b), words.number(p.samples)))
             for p, b in reversed(seen)
@@ -118,7 +121,7 @@ def latency_chart(shown: Frame) -> Chart:
     course = Course(
         moments=[p.at for p in legacy],
         lines=[
-            Line(name=name, colour=colour, values=[p.value for p in points], hover=f"{name} %{{y:.3g}} ms")
+            Line(name=name, colour=colour, values=[p.value for p in points], hover=" ".join([name, _("%{y:.3g} ms")]))
             for name, colour, points in zip(shown.names, ("--legacy", "--candidate"), (legacy, candidate), strict=True)
         ],
         pins=shown.pins,
@@ -130,9 +133,9 @@ def latency_chart(shown: Frame) -> Chart:
     seen = [(a, b) for a, b in zip(legacy, candidate, strict=True) if a.samples or b.samples]
     return Chart(
         name="latency",
-        title="How long answers take (99th percentile)",
+        title=_("How long answers take (99th percentile)"),
         figure=over_time(course),
-        columns=(*shown.names, "Answers"),
+        columns=(*shown.names, _("Answers")),
         rows=tuple(
             Row(at=a.at, cells=(_ms(a.value), _ms(b.value), words.number(a.samples + b.samples)))
             for a, b in reversed(seen)
@@ -173,4 +176,11 @@ def _flips(entries: Sequence[Entry], start: datetime, slug: str) -> list[Pin]:
 def _deploys(unit: Unit, start: datetime) -> list[Pin]:
     """Builds that went live on either side: evidence starts afresh with each."""
     found = Deploy.objects.filter(service=unit.service_id, at__gte=start)[:50]
-    return [Pin(at=each.at, told=f"{each.side} now runs {each.build}", colour=f"--{each.side}") for each in found]
+    return [
+        Pin(
+            at=each.at,
+            told=_("{side} now runs {build}").format(side=spoken(each.side), build=each.build),
+            colour=f"--{each.side}",
+        )
+        for each in found
+    ]

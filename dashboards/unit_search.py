@@ -7,6 +7,7 @@ from typing import Final
 
 from django.db.models import Q, QuerySet
 from django.http import QueryDict
+from django.utils.translation import gettext as _
 
 from dashboards.parameters import text
 from dashboards.query_bar import Asked, ask
@@ -50,7 +51,7 @@ def question(*, parameters: QueryDict, seat: Seat, now: datetime) -> Question:
         del values["team"]
         mine = my_teams(seat)
         condition &= Q(team__in=mine)
-        problems += [] if mine else ["“team:me”: no team of this project is yours. Settings say who is in which."]
+        problems += [] if mine else [_("“team:me”: no team of this project is yours. Settings say who is in which.")]
     return Question(
         asked=asked,
         wanted=Wanted(search=asked.search, **values),

@@ -85,6 +85,7 @@ urlpatterns = [
     path("p/<slug:slug>/oncall", oncall.page, name="oncall"),
     path("p/<slug:slug>/oncall/hand-over", remarks.hand_over, name="hand-over"),
     path("p/<slug:slug>/oncall/<int:unit_id>", oncall.page, name="oncall-unit"),
+    path("p/<slug:slug>/oncall/<int:unit_id>/take-on", oncall.take_on, name="take-on"),
     path("p/<slug:slug>/mismatches", mismatches.page, name="mismatches"),
     path("p/<slug:slug>/mismatches.<slug:form>", mismatches.export, name="mismatches-export"),
     path("p/<slug:slug>/mismatches/<int:group_id>", mismatches.group, name="mismatch"),

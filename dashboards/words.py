@@ -1,16 +1,23 @@
-"""How numbers and times are written and read. Pure: no request, no clock (`now` is passed in)."""
+"""How numbers and times are written and read, in the language that is active.
+
+Pure: no request, no clock (`now` is passed in).
+"""
 
 import re
 from collections.abc import Mapping
 from datetime import date, datetime, timedelta
+from functools import cache, lru_cache
+from typing import Final
 
-from django.utils import timezone
+from django.utils import dateformat, timezone
+from django.utils.formats import get_format
+from django.utils.translation import get_language, gettext_noop, ngettext, pgettext
+from django.utils.translation import gettext as _
 
 from migrator.core.stages import percent
 from migrator.core.wire import Proof
 
 _PERCENT = re.compile(r"([0-9]{1,3})(?:[.,]([0-9]{1,2})0*)?")
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 class NotAPercentage(ValueError):
@@ -22,65 +29,111 @@ def read_percent(text: str) -> int:
     plain = text.strip().removesuffix("%").strip()
     match = _PERCENT.fullmatch(plain)
     if not match:
-        raise NotAPercentage(f"{text!r} is no percentage. Write a number from 0 to 100 with at most two decimals.")
+        told = _("{typed} is no percentage. Write a number from 0 to 100 with at most two decimals.")
+        raise NotAPercentage(told.format(typed=repr(text)))
     share = int(match[1]) * 100 + int((match[2] or "").ljust(2, "0"))
     if share > 10_000:
-        raise NotAPercentage(f"{plain} % is more than everyone. Write a number from 0 to 100.")
+        told = _("{share} % is more than everyone. Write a number from 0 to 100.")
+        raise NotAPercentage(told.format(share=plain))
     return share
+
+
+def localised(digits: str) -> str:
+    """Digits as Python writes them, `1,234.5`, with the separators of the language."""
+    thousands, decimal = _separators(get_language())
+    if (thousands, decimal) == (",", "."):
+        return digits
+    return digits.replace(",", "\0").replace(".", decimal).replace("\0", thousands)
+
+
+@cache
+def _separators(language: str | None) -> tuple[str, str]:
+    """Between thousands, and before decimals. Kept by language: a table asks for them hundreds of times."""
+    return get_format("THOUSAND_SEPARATOR", lang=language), get_format("DECIMAL_SEPARATOR", lang=language)
+
+
+def in_percent(digits: str) -> str:
+    """`12.5` -> `12.5 %`, where the language puts the sign."""
+    return pgettext("share", "{number} %").format(number=localised(digits))
 
 
 def percentage(share: int) -> str:
     """Basis points -> `12.34 %`."""
-    return f"{percent(share)} %"
+    return _percentage(share, get_language())
+
+
+@lru_cache(maxsize=20_000)
+def _percentage(share: int, _language: str | None) -> str:
+    return in_percent(str(percent(share)))
 
 
 def number(value: float) -> str:
     """42118 -> `42,118`."""
-    return f"{value:,.0f}"
+    return localised(f"{value:,.0f}")
 
 
 def rate(fraction: float) -> str:
     """A rate as a percentage with no more digits than matter: 0.0213 -> `2.1 %`, 0.00042 -> `0.042 %`."""
     hundredths = fraction * 100
     if hundredths == 0:
-        return "0 %"
+        return in_percent("0")
     if hundredths < 0.001:
-        return "< 0.001 %"
+        return f"< {in_percent('0.001')}"
     if hundredths >= 99.95:
-        return "100 %" if fraction >= 1 else "> 99.9 %"
+        return in_percent("100") if fraction >= 1 else f"> {in_percent('99.9')}"
     decimals = next(d for d, least in ((1, 1), (2, 0.1), (3, 0)) if hundredths >= least)
     text = f"{hundredths:.{decimals}f}"
-    return f"{text.rstrip('0').rstrip('.')} %"
+    return in_percent(text.rstrip("0").rstrip("."))
 
 
 def milliseconds(value: float) -> str:
     """12.3 -> `12 ms`, 0.84 -> `0.84 ms`, 1534 -> `1.53 s`."""
     if value >= 1000:
-        return f"{value / 1000:.2f} s"
-    return f"{value:.0f} ms" if value >= 10 else f"{value:.2g} ms"
+        return pgettext("duration", "{number} s").format(number=localised(f"{value / 1000:.2f}"))
+    digits = f"{value:.0f}" if value >= 10 else f"{value:.2g}"
+    return pgettext("duration", "{number} ms").format(number=localised(digits))
 
 
 def duration(span: timedelta) -> str:
     """A span in its largest unit: `4 s`, `3 min`, `2 h`, `5 days`."""
     seconds = max(0, int(span.total_seconds()))
     if seconds < 90:
-        return f"{seconds} s"
+        return pgettext("duration", "{number} s").format(number=seconds)
     if seconds < 90 * 60:
-        return f"{round(seconds / 60)} min"
+        return pgettext("duration", "{number} min").format(number=round(seconds / 60))
     if seconds < 36 * 3600:
-        return f"{round(seconds / 3600)} h"
-    return f"{round(seconds / 86400)} days"
+        return pgettext("duration", "{number} h").format(number=round(seconds / 3600))
+    days = round(seconds / 86400)
+    return ngettext("{number} day", "{number} days", days).format(number=days)
 
 
 def ago(moment: datetime, *, now: datetime) -> str:
     """How long since: `4 s ago`; `now` for what has just been or lies ahead of our clock by a moment."""
     span = now - moment
-    return "now" if span < timedelta(seconds=1) else f"{duration(span)} ago"
+    return _("now") if span < timedelta(seconds=1) else _("{span} ago").format(span=duration(span))
 
 
 def day(on: date) -> str:
     """`3 Mar 2027`. A moment is taken by its day."""
-    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+    return _day(on.year, on.month, on.day, get_language())
+
+
+@lru_cache(maxsize=20_000)
+def _day(year: int, month: int, day: int, _language: str | None) -> str:
+    # Translators: Django's letters of dates: day, short name of the month, year.
+    return dateformat.format(date(year, month, day), pgettext("date", "j M Y"))
+
+
+def day_of_year(on: date) -> str:
+    """`3 Mar`: of the year that everybody means."""
+    # Translators: Django's letters of dates: day, short name of the month.
+    return dateformat.format(on, pgettext("date", "j M"))
+
+
+def month(on: date) -> str:
+    """`Mar 2027`."""
+    # Translators: Django's letters of dates: short name of the month, year.
+    return dateformat.format(on, pgettext("date", "M Y"))
 
 
 def moment(at: datetime) -> str:
@@ -90,23 +143,23 @@ def moment(at: datetime) -> str:
     return f"{day(local)}, {local:%H:%M} ({zone})"
 
 
-def count(quantity: int, singular: str, plural: str = "") -> str:
+def units(quantity: int) -> str:
     """`1 unit`, `2 units`."""
-    return f"{number(quantity)} {singular if quantity == 1 else plural or singular + 's'}"
+    return ngettext("{count} unit", "{count} units", quantity).format(count=number(quantity))
 
 
-PROOFS = {
-    Proof.CONFIRMED: "confirmed by reading both sides again",
-    Proof.KNOWN: "known from before",
-    Proof.UNCONFIRMED: "not read again",
-    Proof.SAME_VERSION: "of the same version",
-    Proof.MOVED: "gone when read again: the data had moved",
-    Proof.LAGGED: "gone when read again: only the candidate had changed",
-    Proof.OTHER_VERSION: "of different versions",
+PROOFS: Final = {
+    Proof.CONFIRMED: gettext_noop("confirmed by reading both sides again"),
+    Proof.KNOWN: gettext_noop("known from before"),
+    Proof.UNCONFIRMED: gettext_noop("not read again"),
+    Proof.SAME_VERSION: gettext_noop("of the same version"),
+    Proof.MOVED: gettext_noop("gone when read again: the data had moved"),
+    Proof.LAGGED: gettext_noop("gone when read again: only the candidate had changed"),
+    Proof.OTHER_VERSION: gettext_noop("of different versions"),
 }
 
 
 def looked_into(proofs: Mapping[Proof, int]) -> str:
     """How mismatches were looked into: `Looked into: 9 confirmed …, 2 gone when read again: the data had moved.`"""
-    said = [f"{number(proofs[proof])} {meaning}" for proof, meaning in PROOFS.items() if proofs.get(proof)]
-    return f"Looked into: {'; '.join(said)}." if said else ""
+    said = [f"{number(proofs[proof])} {_(meaning)}" for proof, meaning in PROOFS.items() if proofs.get(proof)]
+    return _("Looked into: {found}.").format(found="; ".join(said)) if said else ""

@@ -38,9 +38,8 @@ class Demo:
     def prepare(self, supervisor: Supervisor, instance: Instance) -> None:
         """Choose the ports, and make the project and its history."""
         self.services, self.receiver = {side: free_port() for side in SIDES}, free_port()
-        # What the product's processes inherit: they may send to the receiver, and name the address that is visited.
+        # What the product's processes inherit: they may send to the receiver.
         os.environ.setdefault("OUTGOING_ALLOW", "127.0.0.0/8")
-        os.environ.setdefault("PUBLIC_URL", instance.url)
         receiver = ("--receiver-url", f"http://{LOOPBACK}:{self.receiver}/")
         token_file = ("--token-file", str(token_file_of(PROJECT)))
         supervisor.run(instance.child("seed", "-m", "demo.seed", *addresses(self.services), *receiver, *token_file))

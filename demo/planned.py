@@ -26,7 +26,7 @@ PHASES: Final = {
     LAST_PHASE: ("media", "subscriptions"),
 }
 """Phase to its services."""
-ENDS: Final = {PILOT_PHASE: -18, FIRST_PHASE: 126, LAST_PHASE: 330}
+ENDS: Final = {PILOT_PHASE: -18, FIRST_PHASE: 180, LAST_PHASE: 330}
 """Deadlines, in days from today."""
 GROWTH: Final = (0, 33, 61)
 """Days on which the scope grew: what came then is estimated and put into its phase."""

@@ -9,6 +9,7 @@ from pathlib import Path
 import environ
 from csp.constants import NONE, SELF
 
+from migrator.api.introduction import DESCRIPTION
 from migrator.local import addresses
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -164,7 +165,7 @@ REST_FRAMEWORK = {
 }
 SPECTACULAR_SETTINGS = {
     "TITLE": "Migrator",
-    "DESCRIPTION": "Move a running service to its replacement, one endpoint and one field at a time.",
+    "DESCRIPTION": DESCRIPTION,
     "VERSION": "1",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SERVE_INCLUDE_SCHEMA": False,

@@ -5,16 +5,17 @@ from typing import Final
 
 from django import template
 from django.utils.html import format_html, format_html_join
-from django.utils.safestring import SafeString, mark_safe
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext as _
 
 from dashboards.templatetags.ui import key
+from dashboards.vocabulary import spoken
 from migrator.observations.models import GroupStatus
 
 register = template.Library()
 
 _TOKEN: Final = re.compile(r"(?:string|array|object|number|integer|decimal)(?:\(\d+\))?(?: #[0-9a-f]{6})?")
 _HIDDEN: Final = "…"
-ABSENT: Final = mark_safe('<span class="muted">not there</span>')
 STATES: Final = {
     GroupStatus.NEW: "differs",
     GroupStatus.REGRESSED: "rollback",
@@ -28,9 +29,9 @@ STATES: Final = {
 def seen(value: str | None) -> SafeString | str:
     """A value of one side; redacted ones carry a mark that says so."""
     if value is None:
-        return ABSENT
+        return format_html('<span class="muted">{}</span>', _("not there"))
     if _TOKEN.fullmatch(value):
-        told = "Redacted: type, length and a hash. Equal values have equal hashes."
+        told = _("Redacted: type, length and a hash. Equal values have equal hashes.")
         return format_html('<span class="redacted" title="{}">{}</span>', told, value)
     return value
 
@@ -44,15 +45,15 @@ def is_redacted(value: str) -> bool:
 @register.simple_tag
 def status(value: str) -> SafeString:
     """The status of a cause as its word, in the tint of what it asks for."""
-    return format_html(
-        '<span class="verdict verdict-{}">{}</span>', STATES.get(GroupStatus(value), "hold"), GroupStatus(value).label
-    )
+    known = GroupStatus(value)
+    tint = STATES.get(known, "hold")
+    return format_html('<span class="verdict verdict-{}">{}</span>', tint, spoken(str(known.label)))
 
 
 @register.filter
 def kind_name(kind: str) -> str:
     """`number_form` -> `number form`."""
-    return kind.replace("_", " ")
+    return spoken(kind.replace("_", " "))
 
 
 @register.filter

@@ -7,6 +7,7 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.safestring import mark_safe
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboards.parameters import text
@@ -35,10 +36,10 @@ def page(request: HttpRequest) -> HttpResponse:
 
 def sentence(factor: SecondFactor | None) -> str:
     if factor is None:
-        return "You have no second factor: you cannot break the glass."
+        return _("You have no second factor: you cannot break the glass.")
     if factor.confirmed_at is None:
-        return "One code is missing: then your second factor is in force."
-    return "Your second factor is in force: you can break the glass."
+        return _("One code is missing: then your second factor is in force.")
+    return _("Your second factor is in force: you can break the glass.")
 
 
 def picture(address: str) -> str:
@@ -63,10 +64,10 @@ def second_factor(request: HttpRequest) -> HttpResponse:
             factors.enrol(user=request.user, now=now)
         elif verb == "confirm":
             factors.confirm(user=request.user, code=code, now=now)
-            messages.success(request, "In force. It asks for a new code each time.")
+            messages.success(request, _("In force. It asks for a new code each time."))
         elif verb == "remove":
             factors.remove(user=request.user, code=code, now=now)
-            messages.success(request, "Removed. You cannot break the glass any more.")
+            messages.success(request, _("Removed. You cannot break the glass any more."))
     except factors.WrongCode as wrong:
         messages.error(request, str(wrong))
     return HttpResponseRedirect(reverse("account"))

@@ -8,6 +8,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
@@ -40,11 +42,14 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
 
 def sentence(waiting: int, mine: int, *, may: bool) -> str:
     if not waiting:
-        return "Nothing waits for a second person."
+        return _("Nothing waits for a second person.")
     others = waiting - mine
     if may and others:
-        return f"{words.count(others, 'request')} {'waits' if others == 1 else 'wait'} for your word."
-    return f"{words.count(waiting, 'request')} {'waits' if waiting == 1 else 'wait'} for a second person."
+        told = ngettext("{count} request waits for your word.", "{count} requests wait for your word.", others)
+        return told.format(count=words.number(others))
+    return ngettext(
+        "{count} request waits for a second person.", "{count} requests wait for a second person.", waiting
+    ).format(count=words.number(waiting))
 
 
 def _is_own(seat: Seat, approval: Approval) -> bool:
@@ -58,7 +63,7 @@ def ask(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     form = FlipForm(request.POST)
     unit = reverse("unit", args=[seat.project.slug, unit_id])
     if not form.is_valid():
-        messages.error(request, "Not asked: say which step, and why.")
+        messages.error(request, _("Not asked: say which step, and why."))
         return HttpResponseRedirect(unit)
     change, reason = form.change(unit_id=unit_id), form.cleaned_data["reason"]
     try:
@@ -69,7 +74,7 @@ def ask(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
         messages.error(request, refused.message)
         return HttpResponseRedirect(unit)
     who = holders(project=seat.project, right=Right.APPROVE)
-    messages.success(request, f"Asked. Whoever approves has it carried out at once: {who}.")
+    messages.success(request, _("Asked. Whoever approves has it carried out at once: {who}.").format(who=who))
     return HttpResponseRedirect(unit)
 
 
@@ -96,9 +101,13 @@ def decide(request: HttpRequest, seat: Seat, approval_id: int) -> HttpResponse:
 
 
 def _told(request: HttpRequest, verb: str, found: Approval) -> None:
-    done: dict[str, str] = {"approve": "Approved, and done", "refuse": "Refused", "withdraw": "Withdrawn"}
+    done = {
+        "approve": _("Approved, and done: {headline}."),
+        "refuse": _("Refused: {headline}."),
+        "withdraw": _("Withdrawn: {headline}."),
+    }
     if verb in done:
-        messages.success(request, f"{done[verb]}: {found.headline}.")
+        messages.success(request, done[verb].format(headline=found.headline))
 
 
 def _next(request: HttpRequest, seat: Seat) -> Any:

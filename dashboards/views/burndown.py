@@ -9,18 +9,23 @@ from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import override
 
-from dashboards import plan_figures, plan_tables, plan_words
+from dashboards import course, plan_answers, plan_figures, plan_tables, plan_words
 from dashboards.exports import exported
 from dashboards.figures import Figure
+from dashboards.parameters import text
 from dashboards.plan_marks import deadlines, pins, scope_steps
+from dashboards.plan_moves import weighed
 from dashboards.plan_outlook import look
-from dashboards.plan_request import SPANS, VIEWS, Asked, asked
+from dashboards.plan_request import SPANS, VIEWS, Asked, asked, begun
 from dashboards.plan_tables import Table
 from dashboards.seats import Seat, project_page
 from dashboards.sight import Sight
 from migrator.core.forecast import Forecast
-from migrator.inventory.models import Kind, Project
+from migrator.core.stages import Stage
+from migrator.inventory.models import Project
 from migrator.inventory.queries import choices
 from migrator.planning.models import Phase
 from migrator.planning.queries import (
@@ -37,10 +42,12 @@ from migrator.planning.queries import (
 )
 from migrator.planning.queries.since import since
 
-STUCK_SHOWN: Final = 8
+STUCK_SHOWN: Final = 6
 RECORD_SHOWN: Final = 30
 FORECAST_IN: Final = ("up", "down")
 """Views that look ahead."""
+LEAST_DAYS: Final = 2
+"""One day is a point, not a course."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,19 +70,22 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     project, now = seat.project, timezone.now()
     wanted = asked(request.GET, today=now.astimezone(UTC).date())
     picture = picture_of(project, wanted, now)
-    held = record(project=project, now=now, phase=_phase(project, wanted))
+    phase = _phase(project, wanted)
+    held = record(project=project, now=now, phase=phase)
     context = {
         "here": "burndown",
         "wanted": wanted,
         "sentence": plan_words.verdict(picture.found, legacy=project.legacy_name),
-        "facts": plan_words.facts(picture.found.found),
-        "since": since(project=project, found=picture.found, units=wanted.units, day=wanted.since),
+        "facts": plan_words.facts(begun(picture.found.found)),
+        "was_in_scope": any(picture.shown.scope),
         "stuck": oldest_stuck(project=project, units=wanted.units, limit=STUCK_SHOWN),
         "dwell": time_in_stage(project=project, now=now),
-        "forecast": picture.forecast,
+        **_news(project, wanted, picture),
         **_chart(project, wanted, picture),
-        **_record(held, picture.found.found.deadline),
+        **_record(held, picture.found.found.deadline, _done_of(project, phase)),
         **_choices(project, wanted, request),
+        # A part that takes longer comes after the page; without scripts it is asked for.
+        **(_held(project, wanted, now) if text(request.GET, "holding") == "here" else {}),
     }
     return render(request, "dashboards/burndown.html", context)
 
@@ -85,15 +95,21 @@ def holding(request: HttpRequest, seat: Seat) -> HttpResponse:
     """What holds the end up, and what two people who move would bring: a part of the page that takes longer."""
     now = timezone.now()
     wanted = asked(request.GET, today=now.astimezone(UTC).date())
-    looked = look(
-        project=seat.project,
-        now=now,
-        phase=wanted.units.phase,
-        measure=wanted.measure,
-        done_stage=wanted.done_stage,
-    )
-    context = {"looked": looked, "wanted": wanted, "best": looked.best[0] if looked.best else None}
-    return render(request, "dashboards/_holding.html", context)
+    return render(request, "dashboards/_holding.html", {"wanted": wanted, **_held(seat.project, wanted, now)})
+
+
+def _held(project: Project, wanted: Asked, now: datetime) -> dict[str, Any]:
+    measure, done_stage = wanted.measure, wanted.done_stage
+    looked = look(project=project, now=now, phase=wanted.units.phase, measure=measure, done_stage=done_stage)
+    best, *others = weighed(looked, today=now.date()) or (None,)
+    found = prospect(project=project, now=now, units=wanted.units, measure=measure, done_stage=done_stage)
+    return {
+        "looked": looked,
+        "best": best,
+        "others": others,
+        "if_shared": plan_words.if_shared(found),
+        "no_end": _("no end"),
+    }
 
 
 @project_page
@@ -101,7 +117,8 @@ def export(request: HttpRequest, seat: Seat, form: str) -> HttpResponseBase:
     """What the chart shows, day by day, oldest first."""
     now = timezone.now()
     wanted = asked(request.GET, today=now.astimezone(UTC).date())
-    table = table_of(wanted, picture_of(seat.project, wanted, now))
+    with override("en"):  # programs read it
+        table = table_of(wanted, picture_of(seat.project, wanted, now))
     columns = [name.lower().replace(" ", "_") for name in (table.first_column, *table.columns)]
     rows = [(day.isoformat(), *cells) for day, cells in reversed(table.rows)]
     objects = (dict(zip(columns, row, strict=True)) for row in rows)
@@ -128,6 +145,7 @@ def picture_of(project: Project, wanted: Asked, now: datetime) -> Picture:
         marks=deadlines(project=project, units=wanted.units, missed=chance is not None and chance < plan_words.EVEN),
         events=pins(project=project, first=shown.days[0], last=shown.days[-1]),
         steps=scope_steps(project=project, found=shown, units=wanted.units),
+        until=wanted.until if wanted.until and is_now else None,
     )
     return Picture(found=found, shown=shown, sight=sight, days=_traffic(project, wanted, now, shown))
 
@@ -149,32 +167,67 @@ def _traffic(project: Project, wanted: Asked, now: datetime, shown: BurnUp) -> S
 # ----------------------------------------------------------------------------------- the chart
 
 
-def _chart(project: Project, wanted: Asked, picture: Picture) -> dict[str, Any]:
-    table = table_of(wanted, picture)
-    shown, forecast = picture.shown, picture.forecast
+def _news(project: Project, wanted: Asked, picture: Picture) -> dict[str, Any]:
+    found = since(project=project, found=picture.found, units=wanted.units, day=wanted.since)
     return {
-        "title": title_of(wanted, project),
-        "done_meaning": plan_words.done_meaning(shown, legacy=project.legacy_name),
-        "figure": figure_of(wanted, picture) if shown.scope[-1] or any(shown.scope) else None,
-        "columns": (table.first_column, *table.columns),
-        "rows": table.thinned,
-        "ahead": _ahead(wanted, picture),
-        "pinned": wanted.view in (*FORECAST_IN, "flow"),
-        "steps": list(reversed(picture.sight.steps))[:RECORD_SHOWN],
-        "events": [each for each in reversed(picture.sight.events) if each.symbol != "line-ns-open"][:RECORD_SHOWN],
-        "dates": [] if forecast is None else [(50, forecast.p50), (85, forecast.p85), (95, forecast.p95)],
+        "since": found,
+        "is_done": picture.found.found.left <= 0,
+        "since_sentence": plan_answers.news(found),
+        "since_name": plan_answers.since_name(wanted.since, today=picture.found.found.days[-1]),
     }
 
 
-def title_of(wanted: Asked, project: Project) -> str:
-    things = "Units" if wanted.measure is Measure.UNITS else "Points of effort"
+def _chart(project: Project, wanted: Asked, picture: Picture) -> dict[str, Any]:
+    table = table_of(wanted, picture)
+    shown, forecast = picture.shown, picture.forecast
+    why_empty = why_no_chart(wanted, picture)
     return {
-        "up": f"{things} per stage, up to the scope line",
-        "down": f"{things} that are not done",
-        "flow": f"{things} that came at least as far as each stage",
-        "traffic": f"Share of the requests that {project.candidate_name} answered",
-        "throughput": f"{things} done per week",
+        "title": title_of(wanted, project),
+        "done_meaning": plan_words.done_meaning(shown, legacy=project.legacy_name),
+        "why_empty": why_empty,
+        "figure": None if why_empty else figure_of(wanted, picture),
+        "drawn": None if why_empty or wanted.view != "up" else _drawn(picture),
+        "columns": (table.first_column, *table.columns),
+        "rows": table.thinned,
+        "ahead": None if why_empty else _ahead(wanted, picture),
+        "pinned": wanted.view in (*FORECAST_IN, "flow"),
+        "steps": list(reversed(picture.sight.steps))[:RECORD_SHOWN],
+        "events": [each for each in reversed(picture.sight.events) if each.symbol != "line-ns-open"][:RECORD_SHOWN],
+        "forecast": forecast,
+        "dates": [] if forecast is None else [(50, forecast.p50), (85, forecast.p85), (95, forecast.p95)],
+        "no_day": _("no day within ten years"),
+    }
+
+
+def _drawn(picture: Picture) -> dict[str, Any]:
+    """The burn-up as a drawing for whoever has no scripts."""
+    return {
+        "picture": course.picture(replace(picture.found, found=picture.shown)),
+        "deadline": picture.shown.deadline,
+    }
+
+
+def why_no_chart(wanted: Asked, picture: Picture) -> str:
+    """What is said instead of empty axes; nothing where there is something to draw."""
+    if len(picture.shown.days) < LEAST_DAYS:
+        return _("The history begins today: the chart starts with its second day.")
+    if wanted.view == "traffic" and not any(each.received for each in picture.days):
+        return _("No request was counted in these days. The chart starts with the first that a data plane reports.")
+    if wanted.view == "throughput" and not picture.shown.weeks:
+        return _("No whole week has passed yet. The chart starts with the first.")
+    return ""
+
+
+def title_of(wanted: Asked, project: Project) -> str:
+    told = {
+        "up": _("{things} per stage, up to the scope line"),
+        "down": _("{things} that are not done"),
+        "flow": _("{things} that came at least as far as each stage"),
+        "traffic": _("Share of the requests that {candidate} answered"),
+        "throughput": _("{things} done per week"),
     }[wanted.view]
+    things = _("Units") if wanted.measure is Measure.UNITS else _("Points of effort")
+    return told.format(things=things, candidate=project.candidate_name)
 
 
 def figure_of(wanted: Asked, picture: Picture) -> Figure:
@@ -207,24 +260,25 @@ def _ahead(wanted: Asked, picture: Picture) -> Table | None:
 # --------------------------------------------------------------------------------- the rest
 
 
-def _record(held: Record, deadline: date | None) -> dict[str, Any]:
+def _record(held: Record, deadline: date | None, done_meaning: str) -> dict[str, Any]:
     judged = held.judged
-    drawn = [each for each in held.kept if each.p85]
+    drawn = held.drawn
     return {
         "record": held,
         "record_sentence": plan_words.record_sentence(held=sum(bool(each.held) for each in judged), judged=len(judged)),
         "record_figure": plan_figures.track_record(drawn, held.ended, deadline) if len(drawn) > 1 else None,
+        "record_done": f"{plan_words.capitalised(done_meaning)}.",
         "past": list(held.kept[:RECORD_SHOWN]),
     }
 
 
 def _choices(project: Project, wanted: Asked, request: HttpRequest) -> dict[str, Any]:
     return {
-        "views": VIEWS.items(),
-        "spans": SPANS.items(),
-        "kinds": Kind.values,
+        "views": [(name, _(told)) for name, told in VIEWS.items()],
+        "spans": [(name, _(told)) for name, told in SPANS.items()],
+        "first_day": _("the first day"),
+        "today_told": _("today"),
         "phases": list(project.phases.values_list("name", flat=True)),
-        "weekday": _since_name(wanted.since),
         "kept_by_filter": list(_others(request, FILTERS)),
         "kept_by_since": list(_others(request, ("since",))),
         **choices(project=project),
@@ -239,9 +293,11 @@ def _others(request: HttpRequest, own: Sequence[str]) -> Iterator[tuple[str, str
     return ((name, str(value)) for name, value in request.GET.items() if name not in own and value)
 
 
-def _since_name(day: date) -> str:
-    return f"{day:%A}"
-
-
 def _phase(project: Project, wanted: Asked) -> Phase | None:
     return project.phases.filter(name=wanted.units.phase).first() if wanted.units.phase else None
+
+
+def _done_of(project: Project, phase: Phase | None) -> str:
+    """What past forecasts counted as done."""
+    stage = Stage(phase.done_at) if phase else Stage.CUTOVER
+    return plan_words.done_at(stage, legacy=project.legacy_name)

@@ -1,10 +1,13 @@
 """Who obeys: every data plane with the version it applies, and whether its reports arrive."""
 
+from collections.abc import Iterator
 from datetime import timedelta
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboards import words
 from dashboards.seats import Seat, project_page
@@ -37,22 +40,30 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
 def sentence(obeyed: Convergence) -> str:
     """Whether what is committed is what happens."""
     if not obeyed.live:
-        silent = f", {words.count(len(obeyed.silent), 'is', 'are')} silent" if obeyed.silent else ""
-        return f"No data plane is live{silent}: what is committed takes effect nowhere yet."
+        if not obeyed.silent:
+            return _("No data plane is live: what is committed takes effect nowhere yet.")
+        silent = len(obeyed.silent)
+        return ngettext(
+            "No data plane is live, {count} is silent: what is committed takes effect nowhere yet.",
+            "No data plane is live, {count} are silent: what is committed takes effect nowhere yet.",
+            silent,
+        ).format(count=words.number(silent))
     if obeyed.effective and obeyed.live > 1:
-        told = f"All {obeyed.live} live data planes apply the latest version."
+        told = _("All {live} live data planes apply the latest version.").format(live=obeyed.live)
     elif obeyed.effective:
-        told = "The data plane applies the latest version."
+        told = _("The data plane applies the latest version.")
     else:
-        late = len(obeyed.waiting)
-        told = f"{obeyed.confirmed} of {obeyed.live} live data planes apply the latest version; {late} still to follow."
-    return told + _below(obeyed)
+        told = _("{confirmed} of {live} live data planes apply the latest version; {late} still to follow.").format(
+            confirmed=obeyed.confirmed, live=obeyed.live, late=len(obeyed.waiting)
+        )
+    return " ".join([told, *_below(obeyed)])
 
 
-def _below(obeyed: Convergence) -> str:
+def _below(obeyed: Convergence) -> Iterator[str]:
     """How many go below what is committed."""
-    below = (
-        (len(obeyed.held), "holds", "hold", "some of it at legacy"),
-        (len(obeyed.leaving_out), "leaves", "leave", "out a candidate that fails"),
-    )
-    return "".join(f" {words.count(number, one, many)} {what}." for number, one, many, what in below if number)
+    if held := len(obeyed.held):
+        told = ngettext("{count} holds some of it at legacy.", "{count} hold some of it at legacy.", held)
+        yield told.format(count=words.number(held))
+    if out := len(obeyed.leaving_out):
+        told = ngettext("{count} leaves out a candidate that fails.", "{count} leave out a candidate that fails.", out)
+        yield told.format(count=words.number(out))

@@ -5,6 +5,8 @@ from datetime import datetime
 from typing import Any
 
 from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from dashboards.proposals import Proposal, next_step
 from dashboards.seats import Seat
@@ -15,7 +17,10 @@ from migrator.core.stages import Direction, Position
 from migrator.rollout.approvals import asked_by, open_approvals
 from migrator.rollout.barriers import Barrier, Climb, CoolingDown, Frozen, GateHolds, NeedsApproval, barriers
 
-PAGES = {"frozen": ("freezes", "Freezes"), "needs-proof": ("removal", "What the proof lacks")}
+PAGES = {
+    "frozen": ("freezes", gettext_noop("Freezes")),
+    "needs-proof": ("removal", gettext_noop("What the proof lacks")),
+}
 """Where something can be done about a barrier, by its kind: an address of the project, and its name."""
 
 
@@ -44,9 +49,9 @@ class Door:
     def against(self) -> str:
         """What an override goes against: `the gate holds`."""
         kinds = {each.kind for each in self.obstacles}
-        return {frozenset({"gate-holds"}): "the gate holds", frozenset({"cooling-down"}): "it cools down"}.get(
-            frozenset(kinds), "it cools down and the gate holds"
-        )
+        if kinds == {"gate-holds"}:
+            return _("the gate holds")
+        return _("it cools down") if kinds == {"cooling-down"} else _("it cools down and the gate holds")
 
 
 def door_of(*, seat: Seat, subject: Subject, proposal: Proposal, user: Any, now: datetime) -> Door:
@@ -85,13 +90,13 @@ def _glass(seat: Seat, met: tuple[Barrier, ...], user: Any) -> str:
 def _obstacle(seat: Seat, barrier: Barrier) -> Obstacle:
     told = barrier.message.removeprefix("Not applied: ")
     if isinstance(barrier, GateHolds):
-        told = f"The gate holds: {barrier.verdict.reason}"
+        told = _("The gate holds: {reason}").format(reason=barrier.verdict.reason)
     address, page = PAGES.get(barrier.kind, ("", ""))
     return Obstacle(
         kind=barrier.kind,
         sentence=told[:1].upper() + told[1:],
         href=reverse(address, args=[seat.project.slug]) if address else "",
-        page=page,
+        page=_(page) if page else "",
     )
 
 

@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
@@ -32,7 +34,9 @@ class FreezeForm(forms.Form):
     unit = forms.CharField(required=False, max_length=500)
     begins_at = forms.DateTimeField(required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
     ends_at = forms.DateTimeField(required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}))
-    reason = forms.CharField(max_length=1_000, error_messages={"required": "Say why: whoever meets it reads it."})
+    reason = forms.CharField(
+        max_length=1_000, error_messages={"required": gettext_lazy("Say why: whoever meets it reads it.")}
+    )
 
 
 @project_page
@@ -65,10 +69,16 @@ def _stands(freeze: Freeze, now: datetime) -> bool:
 
 def sentence(standing: list[Freeze]) -> str:
     if not standing:
-        return "Nothing is frozen: whatever the evidence carries may climb."
+        return _("Nothing is frozen: whatever the evidence carries may climb.")
     if len(standing) == 1:
-        return f"{standing[0].what} does not climb: {standing[0].reason.rstrip('.')}."
-    return f"{words.count(len(standing), 'freeze')} stand. What they name does not climb."
+        return _("{what} does not climb: {reason}.").format(
+            what=standing[0].what, reason=standing[0].reason.rstrip(".")
+        )
+    return ngettext(
+        "{count} freeze stands. What it names does not climb.",
+        "{count} freezes stand. What they name does not climb.",
+        len(standing),
+    ).format(count=words.number(len(standing)))
 
 
 @require_POST
@@ -93,7 +103,9 @@ def make(request: HttpRequest, seat: Seat) -> HttpResponse:
     except Invalid as invalid:
         form.add_error(invalid.field if invalid.field in form.fields else None, invalid.message)
         return _shown(request, seat, form, status=400)
-    messages.success(request, f"{made.what} does not climb from now on. Going down is as free as before.")
+    messages.success(
+        request, _("{what} does not climb from now on. Going down is as free as before.").format(what=made.what)
+    )
     return HttpResponseRedirect(reverse("freezes", args=[seat.project.slug]))
 
 
@@ -101,12 +113,14 @@ def _target(seat: Seat, told: dict[str, Any]) -> dict[str, Any]:
     if told["unit"]:
         unit = Unit.objects.tracked().filter(project=seat.project, key=told["unit"]).first()
         if unit is None:
-            raise Invalid("unit", f"No unit {told['unit']} is tracked here. Copy its key from the inventory.")
+            raise Invalid(
+                "unit", _("No unit {key} is tracked here. Copy its key from the inventory.").format(key=told["unit"])
+            )
         return {"unit": unit}
     if told["service"]:
         service = Service.objects.filter(project=seat.project, name=told["service"]).first()
         if service is None:
-            raise Invalid("service", f"There is no service {told['service']} here.")
+            raise Invalid("service", _("There is no service {service} here.").format(service=told["service"]))
         return {"service": service}
     return {}
 
@@ -122,7 +136,7 @@ def night(request: HttpRequest, seat: Seat) -> HttpResponse:
             freezes.freeze(project=seat.project, actor=seat.actor, now=now, reason=reason, ends_at=now + NIGHT)
     except Forbidden as refused:
         return forbidden(request, str(refused), holders(project=seat.project, right=refused.right))
-    messages.success(request, "Nothing climbs for eight hours. Whoever comes next can lift it.")
+    messages.success(request, _("Nothing climbs for eight hours. Whoever comes next can lift it."))
     return HttpResponseRedirect(reverse("oncall", args=[seat.project.slug]))
 
 
@@ -146,5 +160,5 @@ def lift(request: HttpRequest, seat: Seat, freeze_id: int) -> HttpResponse:
         freezes.lift(freeze=found, actor=seat.actor, now=timezone.now(), reason=text(request.POST, "reason"))
     except Forbidden as refused:
         return forbidden(request, str(refused), holders(project=seat.project, right=refused.right))
-    messages.success(request, f"{found.what} may climb again.")
+    messages.success(request, _("{what} may climb again.").format(what=found.what))
     return HttpResponseRedirect(reverse("freezes", args=[seat.project.slug]))

@@ -7,6 +7,8 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language, ngettext
+from django.utils.translation import gettext as _
 
 from dashboards import plan_words, words
 from dashboards.attention import Attention, attention, counted, sentence
@@ -59,7 +61,7 @@ def _card(seat: Seat) -> Card:
     return Card(
         seat=seat,
         found=found,
-        sentence=sentence(found) if sum(counts.values()) else "Nothing is tracked yet.",
+        sentence=sentence(found) if sum(counts.values()) else _("Nothing is tracked yet."),
         counts=counts,
         blocks=blocks(seat=seat, found=found, now=now) if sum(counts.values()) else [],
     )
@@ -72,21 +74,26 @@ def _rank(card: Card) -> tuple[Any, ...]:
 def told(cards: list[Card]) -> str:
     """The answer of the one project there is, or where among several somebody is needed."""
     if not cards:
-        return "No project yet."
+        return _("No project yet.")
     if len(cards) == 1:
         return cards[0].sentence
     needing = [case for card in cards for case in card.found.needing]
     if not needing:
-        return "Nothing needs you."
-    least = "At least " if any(card.found.partial for card in cards) else ""
-    places = words.count(sum(1 for card in cards if card.found.needing), "project")
-    return f"{least}{counted(needing)} {'needs' if len(needing) == 1 else 'need'} you in {places}."
+        return _("Nothing needs you.")
+    places = sum(1 for card in cards if card.found.needing)
+    cases = counted(needing)
+    if any(card.found.partial for card in cards):
+        cases = _("At least {number}").format(number=cases)
+    return ngettext("{cases} needs you in {projects}.", "{cases} need you in {projects}.", len(needing)).format(
+        cases=cases,
+        projects=ngettext("{count} project", "{count} projects", places).format(count=words.number(places)),
+    )
 
 
 @project_page
 def course(request: HttpRequest, seat: Seat) -> HttpResponse:
     """When the project ends, in a sentence: what the home page asks for where no forecast of today is kept."""
-    key = f"course:{seat.project.pk}"
+    key = f"course:{get_language()}:{seat.project.pk}"
     verdict: str | None = cache.get(key)
     if verdict is None:
         verdict = plan_words.verdict(

@@ -11,6 +11,8 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
@@ -19,6 +21,7 @@ from dashboards.parameters import text
 from dashboards.query_bar import KNOWN, TRAITS
 from dashboards.seats import Seat, forbidden, holders, project_page
 from dashboards.unit_search import Question, question, units_asked
+from dashboards.vocabulary import spoken
 from migrator.access.rights import Right
 from migrator.core.stages import Stage
 from migrator.core.stats import upper_bound
@@ -51,9 +54,9 @@ COLUMNS: Final = (
     "bad", "mismatch_rate", "at_most", "last_seen_at",
 )  # fmt: skip
 KEYS: Final = (
-    ("x", "Choose the row"),
-    ("Shift x", "Choose all rows from the last one chosen"),
-    ("Enter", "Open the row"),
+    ("x", gettext_lazy("Choose the row")),
+    ("Shift x", gettext_lazy("Choose all rows from the last one chosen")),
+    ("Enter", gettext_lazy("Open the row")),
 )
 
 
@@ -182,9 +185,13 @@ def lines(found: Page, opened: tuple[int, ...], *, is_tree: bool) -> list[Line]:
 def sentence(counts: dict[Stage, int]) -> str:
     scope, moved = sum(counts.values()), sum(counts[stage] for stage in MOVED)
     if not scope:
-        return "Nothing is tracked yet."
+        return _("Nothing is tracked yet.")
     moving = scope - moved - counts[Stage.BACKLOG]
-    return f"{words.number(moved)} of {words.count(scope, 'unit')} moved, {words.number(moving)} in motion."
+    return ngettext(
+        "{moved} of {count} unit moved, {moving} in motion.",
+        "{moved} of {count} units moved, {moving} in motion.",
+        scope,
+    ).format(moved=words.number(moved), count=words.number(scope), moving=words.number(moving))
 
 
 @require_POST
@@ -192,7 +199,7 @@ def sentence(counts: dict[Stage, int]) -> str:
 def decide(request: HttpRequest, seat: Seat, observed_id: int) -> HttpResponse:
     """Track an endpoint that traffic showed, or stop offering it."""
     if not seat.may_edit:
-        message = f"{seat.actor.name} may not {Right.EDIT}."
+        message = _("{name} may not {right}.").format(name=seat.actor.name, right=spoken(Right.EDIT))
         return forbidden(request, message, holders(project=seat.project, right=Right.EDIT))
     observed = get_object_or_404(ObservedEndpoint, project=seat.project, pk=observed_id)
     back = HttpResponseRedirect(reverse("inventory", args=[seat.project.slug]))
@@ -201,12 +208,14 @@ def decide(request: HttpRequest, seat: Seat, observed_id: int) -> HttpResponse:
         return back
     service = observed.service or seat.project.services.first()
     if service is None:
-        messages.error(request, f"Not tracked: {seat.project.name} has no service yet. Add one first.")
+        messages.error(
+            request, _("Not tracked: {project} has no service yet. Add one first.").format(project=seat.project.name)
+        )
         return back
     try:
         unit = track_observed(observed=observed, service=service, actor=seat.actor, now=timezone.now())
     except Invalid as invalid:
-        messages.error(request, f"Not tracked: {invalid.message}")
+        messages.error(request, _("Not tracked: {why}").format(why=invalid.message))
         return back
-    messages.success(request, f"{unit.key} is tracked now, in the backlog.")
+    messages.success(request, _("{key} is tracked now, in the backlog.").format(key=unit.key))
     return back

@@ -1,6 +1,6 @@
 """The ledger: every change that anybody or anything made, newest first, to search and to take away."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from typing import Any
@@ -10,21 +10,26 @@ from django.http.response import HttpResponseBase
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.dateparse import parse_date
+from django.utils.translation import gettext, ngettext, override
+from django.utils.translation import gettext_lazy as _
 
 from dashboards.changes import Act, acts
 from dashboards.exports import exported
+from dashboards.ledger_words import told
 from dashboards.parameters import key, text
 from dashboards.proposals import place
 from dashboards.seats import Seat, project_page
-from migrator.core.stages import Direction
+from dashboards.vocabulary import spoken
+from migrator.core.stages import Direction, Position
+from migrator.inventory.models import Project
 from migrator.ledger.models import Kind
 from migrator.rollout.chain import anchor, check
-from migrator.rollout.history import Line, Wanted, every_line, lines
+from migrator.rollout.history import Line, Wanted, every_line, lines, unsealed_lines
 from migrator.rollout.queries import Entry
 
 PAGE = 50
-DIRECTIONS = ((Direction.FORWARD, "Forward"), (Direction.BACK, "Back"), (Direction.SIDEWAYS, "Mirror only"))
-OTHERS = [(kind.value, str(kind.label).capitalize()) for kind in Kind if kind not in (Kind.FLIP, Kind.ROLLBACK)]
+DIRECTIONS = ((Direction.FORWARD, _("Forward")), (Direction.BACK, _("Back")), (Direction.SIDEWAYS, _("Mirror only")))
+OTHERS = [(kind.value, str(kind.label)) for kind in Kind if kind not in (Kind.FLIP, Kind.ROLLBACK)]
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,20 +43,51 @@ class Row:
     unseen: int = 0
     """Flips of the line that the table leaves out."""
 
+    @property
+    def told(self) -> str:
+        """What a change that is no flip was."""
+        return told(self.line.kind, self.line.body)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Sheet:
+    """One page of lines: links, and behind the last of them flips from before sealing began."""
+
+    lines: tuple[Line, ...]
+    older_than: int | None = None
+    """Number of the last link, where there are more of them."""
+    unsealed_below: int | None = None
+    """Id of the last flip that no link seals, where there are more of them."""
+
+
+def sheet(*, project: Project, wanted: Wanted, older_than: int | None, unsealed_below: int | None) -> Sheet:
+    """At most `PAGE` lines."""
+    found = [] if unsealed_below else lines(project=project, wanted=wanted, older_than=older_than, limit=PAGE + 1)
+    if len(found) > PAGE:
+        return Sheet(lines=tuple(found[:PAGE]), older_than=found[PAGE - 1].number)
+    room = PAGE - len(found)
+    older = unsealed_lines(project=project, wanted=wanted, older_than=unsealed_below, limit=room + 1)
+    if len(older) <= room:
+        return Sheet(lines=(*found, *older))
+    # Where links leave no room, the next page begins above all of them.
+    below = older[room - 1].oldest if room else older[0].newest + 1
+    return Sheet(lines=(*found, *older[:room]), unsealed_below=below)
+
 
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     wanted = _wanted(request)
-    older_than = key(request.GET, "older_than")
-    found = lines(project=seat.project, wanted=wanted, older_than=older_than, limit=PAGE + 1)
-    shown = found[:PAGE]
+    older_than, unsealed_below = key(request.GET, "older_than"), key(request.GET, "unsealed_below")
+    shown = sheet(project=seat.project, wanted=wanted, older_than=older_than, unsealed_below=unsealed_below)
+    is_first = older_than is None and unsealed_below is None
     context = {
         "here": "ledger",
-        "sentence": sentence(shown, filtered=wanted.asks_something or older_than is not None),
-        "rows": [row for line in shown for row in rows_of(line)],
-        "older_than": shown[-1].number if len(found) > PAGE else None,
+        "sentence": sentence(shown.lines, filtered=wanted.asks_something or not is_first),
+        "rows": [row for line in shown.lines for row in rows_of(line)],
+        "sheet": shown,
+        "is_first": is_first,
         "directions": DIRECTIONS,
-        "others": OTHERS,
+        "others": [(value, spoken(label).capitalize()) for value, label in OTHERS],
         "wanted": wanted,
         "since": text(request.GET, "since"),
         "until": text(request.GET, "until"),
@@ -93,18 +129,32 @@ def _midnight(told: str, *, days_later: int = 0) -> datetime | None:
         return None
 
 
-def sentence(shown: list[Line], *, filtered: bool) -> str:
+def sentence(shown: Sequence[Line], *, filtered: bool) -> str:
     """What changed last, in one line."""
     if not shown:
-        return "No change matches this filter." if filtered else "Nothing has changed yet."
-    last, told = shown[0], "Found" if filtered else "Last change"
+        return gettext("No change matches this filter.") if filtered else gettext("Nothing has changed yet.")
+    told = gettext("Found: {change}.") if filtered else gettext("Last change: {change}.")
+    return told.format(change=_in_words(shown[0]))
+
+
+def _in_words(last: Line) -> str:
     if not last.flips:
-        about = f" of {last.unit_key}" if last.unit_key else ""
-        return f"{told}: {last.label}{about} by {last.actor}."
-    act = acts(last.flips)[0]
-    others = last.count - 1
-    more = f" and {others} {'of its fields' if act.is_family and act.others == others else 'more'}" if others else ""
-    return f"{told}: {last.actor} set {act.entry.unit_key}{more} to {place(act.entry.after).lower()}."
+        told = gettext("{kind} of {unit} by {who}") if last.unit_key else gettext("{kind} by {who}")
+        return told.format(kind=spoken(last.label), unit=last.unit_key, who=last.actor)
+    act, others = acts(last.flips)[0], last.count - 1
+    if not others:
+        told = gettext("{who} set {unit} to {place}")
+    elif act.is_family and act.others == others:
+        told = ngettext(
+            "{who} set {unit} and {count} of its fields to {place}",
+            "{who} set {unit} and {count} of its fields to {place}",
+            others,
+        )
+    else:
+        told = ngettext(
+            "{who} set {unit} and {count} more to {place}", "{who} set {unit} and {count} more to {place}", others
+        )
+    return told.format(who=last.actor, unit=act.entry.unit_key, count=others, place=place(act.entry.after).lower())
 
 
 @project_page
@@ -120,7 +170,7 @@ def keep(request: HttpRequest, seat: Seat) -> HttpResponse:
     """The chain's head, to be kept outside: `manage.py check_ledger --anchor` holds the ledger against it."""
     head = anchor(project=seat.project)
     if head is None:
-        raise Http404("There is no change yet that an anchor could hold.")
+        raise Http404(gettext("There is no change yet that an anchor could hold."))
     kept = {"project": head.project, "number": head.number, "digest": head.digest, "at": head.at.isoformat()}
     name = f'attachment; filename="{seat.project.slug}-ledger-{head.number}.json"'
     return JsonResponse([kept], safe=False, headers={"Content-Disposition": name})
@@ -141,13 +191,18 @@ COLUMNS = ("number", "at", "kind", "actor", "via", "unit", "from", "to", "agains
 
 
 def _cells(found: Iterable[Line]) -> Iterator[tuple[object, ...]]:
-    """A row for each flip, and one for each change of another kind."""
+    """A row for each flip, and one for each change of another kind. Programs read them: they are in English."""
     for line in found:
         head, tail = (line.number, line.at, line.kind, line.actor, line.via), (line.reason, line.digest)
         if not line.flips:
             yield (*head, line.unit_key, "", "", "", *tail)
         for flip in line.flips:
-            yield (*head, flip.unit_key, place(flip.before), place(flip.after), flip.override, *tail)
+            yield (*head, flip.unit_key, _in_english(flip.before), _in_english(flip.after), flip.override, *tail)
+
+
+def _in_english(position: Position) -> str:
+    with override("en"):
+        return place(position)
 
 
 def _object(line: Line) -> dict[str, Any]:

@@ -11,6 +11,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from dashboards.cause_chart import CAUSE_SPANS, USUAL_SPAN, cause_chart
 from dashboards.causes import STATUSES, callers_of, cause_sentence, kinds, list_sentence, shown_sample
@@ -40,9 +42,9 @@ COLUMNS: Final = (
     "settled_as", "assignee", "rule_id", "raised_at", "first_seen_at", "last_seen_at",
 )  # fmt: skip
 KEYS: Final = (
-    ("n r a b e", "Noise, race, accepted, bug, archive"),
-    ("[ ]", "Newer and older sample"),
-    ("x", "Next open cause"),
+    ("n r a b e", _("Noise, race, accepted, bug, archive")),
+    ("[ ]", _("Newer and older sample")),
+    ("x", _("Next open cause")),
 )
 
 
@@ -71,7 +73,7 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
         "lines": [Line(row=row, mostly=mostly.get(row.id, "")) for row in shown],
         "next_page": _write_mark(shown[-1]) if len(rows) > PAGE else None,
         "after": after,
-        "chips": [(status.value, status.label, counts.get(status, 0)) for status in STATUSES],
+        "chips": [(status.value, str(status.label), counts.get(status, 0)) for status in STATUSES],
         "total": sum(counts.values()),
         "opened": sum(counts.get(status, 0) for status in OPEN_STATUSES),
         "status": text(request.GET, "status"),
@@ -112,7 +114,7 @@ def _write_mark(row: CauseRow) -> str:
 
 def _read_mark(told: str) -> Mark | None:
     """Where the last page ended; None where the address says nothing that makes sense."""
-    raised, _, pk = told.partition("-")
+    raised, _dash, pk = told.partition("-")
     if not (raised.isascii() and raised.isdecimal() and pk.isascii() and pk.isdecimal() and len(told) < 38):
         return None
     try:
@@ -186,7 +188,7 @@ def group_of(seat: Seat, group_id: int) -> MismatchGroup:
     rows = MismatchGroup.objects.filter(project=seat.project, pk=group_id)
     found = rows.select_related("project", "unit__service", "unit__project").first()
     if found is None:
-        raise Http404(f"{seat.project.name} has no cause with this number.")
+        raise Http404(gettext("{project} has no cause with this number.").format(project=seat.project.name))
     return found
 
 
@@ -201,7 +203,7 @@ def _chart(request: HttpRequest, seat: Seat, known: Cause, unit: Unit, now: date
     span = span if span in CAUSE_SPANS else USUAL_SPAN
     entries = ledger(project=seat.project, unit_id=unit.pk, limit=HISTORY)
     chart = cause_chart(hours=known.hours, unit=unit, span=span, entries=entries, slug=seat.project.slug, now=now)
-    return {"chart": chart, "span": span, "spans": CAUSE_SPANS.items()}
+    return {"chart": chart, "span": span, "spans": [(name, gettext(label)) for name, label in CAUSE_SPANS.items()]}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

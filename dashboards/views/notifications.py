@@ -8,12 +8,15 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
 from dashboards.notice_forms import KINDS, LEAST, ChannelForm, HookForm, usual_zone
 from dashboards.parameters import key
 from dashboards.seats import Seat, forbidden, holders, project_page
+from dashboards.vocabulary import spoken
 from migrator.access.rights import Right
 from migrator.inventory.services import Invalid
 from migrator.rollout import notices
@@ -51,13 +54,25 @@ def sentence(channels: list[Channel]) -> str:
     """Whether people are told, and which channel does not work."""
     on = [channel for channel in channels if channel.enabled]
     if not on:
-        return "Nobody is told anything: no channel is switched on."
+        return _("Nobody is told anything: no channel is switched on.")
     failing = [channel.name for channel in on if channel.fails]
     if failing:
-        return f"{' and '.join(failing[:3])} {'fails' if len(failing) == 1 else 'fail'}; what is told waits there."
+        told = ngettext(
+            "{channels} fails; what is told waits there.", "{channels} fail; what is told waits there.", len(failing)
+        )
+        return told.format(channels=_(" and ").join(failing[:3]))
     untried = sum(channel.last_success_at is None for channel in on)
-    works = f"{words.count(len(on), 'channel')} switched on"
-    return f"{works}; {untried} never tried yet." if untried else f"{works}, and all of them arrive."
+    if not untried:
+        return ngettext(
+            "{count} channel switched on, and all of them arrive.",
+            "{count} channels switched on, and all of them arrive.",
+            len(on),
+        ).format(count=words.number(len(on)))
+    return ngettext(
+        "{count} channel switched on; {untried} never tried yet.",
+        "{count} channels switched on; {untried} never tried yet.",
+        len(on),
+    ).format(count=words.number(len(on)), untried=untried)
 
 
 # ----------------------------------------------------------------------------------- channels
@@ -66,7 +81,7 @@ def sentence(channels: list[Channel]) -> str:
 @project_page
 def new_channel(request: HttpRequest, seat: Seat, kind: str) -> HttpResponse:
     if kind not in ChannelKind.values:
-        raise Http404(f"There is no kind of channel {kind}.")
+        raise Http404(_("There is no kind of channel {kind}.").format(kind=kind))
     return _channel(request, seat, kind=kind, channel=None)
 
 
@@ -94,7 +109,9 @@ def _channel(request: HttpRequest, seat: Seat, *, kind: str, channel: Channel | 
         return _form(request, seat, "channel", context, invalid)
     if saved.secret:
         return _form(request, seat, "channel", context | {"channel": saved.channel, "secret": saved.secret})
-    messages.success(request, f"{saved.channel.name} is saved. Send a test to see that it arrives.")
+    messages.success(
+        request, _("{channel} is saved. Send a test to see that it arrives.").format(channel=saved.channel.name)
+    )
     return _back(seat)
 
 
@@ -106,9 +123,11 @@ def test_channel(request: HttpRequest, seat: Seat, channel_id: int) -> HttpRespo
     if refused := _refused(request, seat):
         return refused
     if error := try_out(channel=found, actor=seat.actor, now=timezone.now()):
-        messages.error(request, f"{found.name}: the test did not arrive. {error}")
+        messages.error(
+            request, _("{channel}: the test did not arrive. {error}").format(channel=found.name, error=error)
+        )
     else:
-        messages.success(request, f"{found.name}: the test arrived.")
+        messages.success(request, _("{channel}: the test arrived.").format(channel=found.name))
     return _back(seat)
 
 
@@ -119,7 +138,7 @@ def remove_channel(request: HttpRequest, seat: Seat, channel_id: int) -> HttpRes
     if refused := _refused(request, seat):
         return refused
     notices.remove_channel(channel=found, actor=seat.actor, now=timezone.now())
-    messages.success(request, f"{found.name} is removed, with what waited for it.")
+    messages.success(request, _("{channel} is removed, with what waited for it.").format(channel=found.name))
     return _back(seat)
 
 
@@ -152,7 +171,7 @@ def _hook(request: HttpRequest, seat: Seat, *, hook: Hook | None) -> HttpRespons
         return _form(request, seat, "hook", context, invalid)
     if saved.secret:
         return _form(request, seat, "hook", context | {"hook": saved.hook, "secret": saved.secret})
-    messages.success(request, f"{saved.hook.name} is saved.")
+    messages.success(request, _("{hook} is saved.").format(hook=saved.hook.name))
     return _back(seat)
 
 
@@ -163,7 +182,7 @@ def remove_hook(request: HttpRequest, seat: Seat, hook_id: int) -> HttpResponse:
     if refused := _refused(request, seat):
         return refused
     notices.remove_hook(hook=found, actor=seat.actor, now=timezone.now())
-    messages.success(request, f"{found.name} is removed. What it held is free again.")
+    messages.success(request, _("{hook} is removed. What it held is free again.").format(hook=found.name))
     return _back(seat)
 
 
@@ -173,7 +192,7 @@ def remove_hook(request: HttpRequest, seat: Seat, hook_id: int) -> HttpResponse:
 def _refused(request: HttpRequest, seat: Seat) -> HttpResponse | None:
     if seat.actor.may(Right.MANAGE):
         return None
-    message = f"{seat.actor.name} may not {Right.MANAGE}."
+    message = _("{name} may not {right}.").format(name=seat.actor.name, right=spoken(Right.MANAGE))
     return forbidden(request, message, holders(project=seat.project, right=Right.MANAGE))
 
 

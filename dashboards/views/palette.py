@@ -8,6 +8,7 @@ from typing import Final
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from dashboards.context import PAGES
 from dashboards.parameters import text
@@ -60,9 +61,10 @@ def _fitting(search: str, goals: Iterable[Goal], *, always: bool = False) -> Seq
 def _units(seat: Seat, search: str) -> Sequence[UnitRow]:
     """What is looked for may begin with the verb of an act: `roll back /users`."""
     plain = search.lower()
-    for verb in ("roll back ", "start a ramp for "):
-        if plain.startswith(verb):
-            search = search[len(verb) :]
+    for verb in (_("Roll back {key}"), _("Start a ramp for {key}")):
+        before = verb.partition("{key}")[0].lower()
+        if before and plain.startswith(before):
+            search = search[len(before) :]
     return matching_units(project=seat.project, wanted=Wanted(search=search.strip()), limit=SHOWN).units
 
 
@@ -75,28 +77,48 @@ def _acts_of(seat: Seat, row: UnitRow) -> Iterator[Goal]:
     """Each leads to the page that says the consequences: nothing is done from here."""
     slug = seat.project.slug
     if row.position.candidate and seat.may_roll_back and row.position.stage is not Stage.REMOVED:
-        yield Goal(name=f"Roll back {row.key}", href=reverse("rollback-unit", args=[slug, row.id]), kind="act")
+        yield Goal(
+            name=_("Roll back {key}").format(key=row.key),
+            href=reverse("rollback-unit", args=[slug, row.id]),
+            kind=_("act"),
+        )
     if seat.may_flip and row.position.stage in GO_UP:
         href = f"{reverse('ramp-new', args=[slug])}?unit={row.id}"
-        yield Goal(name=f"Start a ramp for {row.key}", href=href, kind="act")
+        yield Goal(name=_("Start a ramp for {key}").format(key=row.key), href=href, kind=_("act"))
 
 
 def _acts(seat: Seat, several: bool) -> Iterator[Goal]:
-    slug, of = seat.project.slug, f" of {seat.project.name}" if several else ""
+    slug, named = seat.project.slug, {"project": seat.project.name}
     if seat.may_flip:
-        yield Goal(name=f"Start a ramp…{of}", href=reverse("ramp-new", args=[slug]), kind="act")
+        yield Goal(
+            name=(_("Start a ramp… of {project}") if several else _("Start a ramp…")).format(**named),
+            href=reverse("ramp-new", args=[slug]),
+            kind=_("act"),
+        )
     if seat.may_roll_back:
-        yield Goal(name=f"Freeze {seat.project.name}…", href=reverse("freezes", args=[slug]), kind="act")
-        yield Goal(name=f"Roll back everything{of}…", href=reverse("rollback-project", args=[slug]), kind="act")
+        yield Goal(name=_("Freeze {project}…").format(**named), href=reverse("freezes", args=[slug]), kind=_("act"))
+        yield Goal(
+            name=(_("Roll back everything of {project}…") if several else _("Roll back everything…")).format(**named),
+            href=reverse("rollback-project", args=[slug]),
+            kind=_("act"),
+        )
     if seat.may_edit:
-        yield Goal(name=f"Import a specification{of}…", href=reverse("welcome", args=[slug]), kind="act")
+        yield Goal(
+            name=(_("Import a specification of {project}…") if several else _("Import a specification…")).format(
+                **named
+            ),
+            href=reverse("welcome", args=[slug]),
+            kind=_("act"),
+        )
 
 
 def _pages(seat: Seat, several: bool) -> Iterator[Goal]:
-    of = f" of {seat.project.name}" if several else ""
     for place in PAGES:
-        yield Goal(name=f"{place.name}{of}", href=reverse(place.address, args=[seat.project.slug]), kind="page")
+        name = (
+            _("{page} of {project}").format(page=place.name, project=seat.project.name) if several else str(place.name)
+        )
+        yield Goal(name=name, href=reverse(place.address, args=[seat.project.slug]), kind=_("page"))
 
 
 def _project(seat: Seat) -> Goal:
-    return Goal(name=seat.project.name, href=reverse("project", args=[seat.project.slug]), kind="project")
+    return Goal(name=seat.project.name, href=reverse("project", args=[seat.project.slug]), kind=_("project"))

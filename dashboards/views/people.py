@@ -1,14 +1,17 @@
 """The people of a project and their teams, as the settings show them."""
 
+from collections.abc import Sequence
 from typing import Any
 
 from django.db.models import Count, F, Q
 from django.http import HttpRequest
+from django.utils.translation import ngettext
 
 from dashboards import words
 from dashboards.seats import Seat
 from dashboards.settings_forms import PersonForm, TeamForm
-from migrator.access.models import Membership, Role
+from dashboards.vocabulary import choices
+from migrator.access.models import Membership, Role, SecondFactor
 
 
 def people(request: HttpRequest, seat: Seat) -> dict[str, Any]:
@@ -25,13 +28,32 @@ def people(request: HttpRequest, seat: Seat) -> dict[str, Any]:
         )
     )
     number = len({member.user_id for member in members})
-    told = f"{words.count(number, 'person', 'people')} in {words.count(len(teams), 'team')}" if teams else ""
     return {
-        "sentence": f"{told or words.count(number, 'person', 'people')} {'works' if number == 1 else 'work'} on it.",
+        "sentence": sentence(number, teams=len(teams)),
         "members": members,
-        "roles": Role.choices,
+        "roles": choices(Role.choices),
         "teams": teams,
         "person_form": PersonForm(project=seat.project),
         "team_form": TeamForm(),
         "me": request.user.pk,
+        "resettable": _resettable(members, request.user.pk),
     }
+
+
+def sentence(number: int, *, teams: int) -> str:
+    """How many people, in how many teams."""
+    if not teams:
+        told = ngettext("{count} person works on it.", "{count} people work on it.", number)
+        return told.format(count=words.number(number))
+    told = ngettext("{count} person in {teams} works on it.", "{count} people in {teams} work on it.", number)
+    named = ngettext("{count} team", "{count} teams", teams).format(count=words.number(teams))
+    return told.format(count=words.number(number), teams=named)
+
+
+def _resettable(members: Sequence[Membership], me: int | None) -> set[int]:
+    """The lines that offer to reset a second factor: of each other person who has one, the first."""
+    with_one = SecondFactor.objects.filter(user__in={member.user_id for member in members}).exclude(user=me)
+    first: dict[int, int] = {}
+    for member in members:
+        first.setdefault(member.user_id, member.pk)
+    return {first[user_id] for user_id in with_one.values_list("user_id", flat=True)}

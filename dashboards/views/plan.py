@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboards import plan_words
@@ -38,8 +39,11 @@ class Lens:
 
 @project_page
 def page(request: HttpRequest, seat: Seat) -> HttpResponse:
-    """Today's plan; with a wish in the address, another one beside it."""
-    return _shown(request, seat)
+    """Today's plan; with a wish in the address, another one beside it.
+
+    Of a plan that takes long its frame comes first, and fetches the rest: by script, else by loading `?whole=1`.
+    """
+    return _shown(request, seat, patient="HX-Request" in request.headers or bool(request.GET.get("whole")))
 
 
 @require_POST
@@ -47,7 +51,7 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
 def change(request: HttpRequest, seat: Seat, act: str) -> HttpResponse:
     """One verb of the plan. What is refused stands beside its control, with what was typed."""
     if act not in ACTS:
-        raise Http404(f"Nothing of the plan is called {act}.")
+        raise Http404(_("Nothing of the plan is called {act}.").format(act=act))
     form = ACTS[act](request.POST, project=seat.project)
     try:
         told = form.carried_out(actor=seat.actor, now=timezone.now()) if form.is_valid() else ""
@@ -60,7 +64,11 @@ def change(request: HttpRequest, seat: Seat, act: str) -> HttpResponse:
 
 
 def _shown(
-    request: HttpRequest, seat: Seat, tried: dict[str, PlanForm] | None = None, status: int = 200
+    request: HttpRequest,
+    seat: Seat,
+    tried: dict[str, PlanForm] | None = None,
+    status: int = 200,
+    patient: bool = True,
 ) -> HttpResponse:
     now, project = timezone.now(), seat.project
     lens = Lens(
@@ -69,7 +77,9 @@ def _shown(
     )
     # Moves are ranked for today's plan only: whoever asks for another one waits for its answer alone.
     is_wish = any(request.GET.get(name) for name in ("giver", "taker", "cut_team", "cut", "deadline"))
-    looked = look(project=project, now=now, phase=lens.phase, measure=lens.measure, ranked=not is_wish)
+    looked = look(
+        project=project, now=now, phase=lens.phase, measure=lens.measure, ranked=not is_wish, patient=patient or is_wish
+    )
     asked = wished(request.GET, plan=looked.plan, today=now.date())
     beside, refused = _beside(looked, asked, now)
     context = {
@@ -86,13 +96,15 @@ def _shown(
         "is_wish": is_wish,
         "may_manage": seat.actor.may(Right.MANAGE),
         "phases": list(project.phases.all()),
-        **({} if is_wish else _promised(project, now)),
-        "forms": [] if is_wish else _forms(seat, tried or {}),
+        **({} if is_wish or looked.is_pending else _promised(project, now)),
+        "forms": [] if is_wish or looked.is_pending else _forms(seat, tried or {}),
     }
     return render(request, "dashboards/plan.html", context, status=status)
 
 
 def _sentence(looked: Looked, asked: Asked, beside: Beside | None) -> str:
+    if looked.is_pending:
+        return plan_words.pending_sentence(looked)
     if beside is None:
         return plan_words.plan_sentence(looked.found, looked.best, target=looked.target)
     return plan_words.other_sentence(

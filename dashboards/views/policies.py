@@ -1,7 +1,7 @@
 """Policies: what the project demands, and what some of its parts demand otherwise."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from django.contrib import messages
@@ -9,17 +9,19 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
 from dashboards.parameters import text
-from dashboards.policy_form import PolicyForm, labelled, stored_form, typed_form
+from dashboards.policy_form import PolicyForm, labelled, marks, stored_form, typed_form
 from dashboards.policy_settings import SETTINGS, value_words
 from dashboards.seats import Seat, forbidden, holders, project_page
 from migrator.access.rights import Right
 from migrator.core.policy import Policy, layered
 from migrator.core.stages import Operation
-from migrator.gates.flaws import flaws_of
+from migrator.gates.flaws import flaws_added, flaws_of
 from migrator.gates.layers import Layer, LayerKind, layer_of, layers_in, layers_of, own_layer, policy_of
 from migrator.gates.models import PolicyLayer
 from migrator.gates.services import (
@@ -50,7 +52,7 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     project, form = seat.project, None
     if request.method == "POST":
         if not seat.actor.may(Right.MANAGE):
-            return refused(request, seat, "change the policy")
+            return refused(request, seat, _("change the policy"))
         form = typed_form(data=request.POST, inherited=Policy())
         done = _saved(request, seat, form, lambda: _change_project(request, seat, form))
         if done is not None:
@@ -58,6 +60,8 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     own = own_layer(project)
     flaws = flaws_of(project=project, layers=[own])
     layers = layers_in(project=project)
+    shown = layers[:SHOWN]
+    added = flaws_added(project=project, layers=shown, now=timezone.now())
     context = {
         "here": "policies",
         "sentence": sentence(policy=policy_of(project=project), layers=layers),
@@ -65,7 +69,7 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
         "version": _shown_version(request, form, own.version),
         "reason": text(request.POST, "reason"),
         "flaws": labelled(flaws),
-        "layers": [(layer, told(layer)) for layer in layers[:SHOWN]],
+        "layers": [(layer, told(layer), marks(added[layer.id or 0])) for layer in shown],
         "waivers": waivers_of(project=project, now=timezone.now()),
         "choices": _choices(project),
         **may_manage(seat),
@@ -86,30 +90,43 @@ def _change_project(request: HttpRequest, seat: Seat, form: PolicyForm) -> Chang
 
 def sentence(*, policy: Policy, layers: list[Layer]) -> str:
     """What promotion asks for, and who asks for something else."""
-    limit = f"Promotion asks for a rate proven below {words.rate(policy.mismatch_limit)}"
-    counts = Counter(layer.kind for layer in layers)
-    others = [words.count(counts[kind], NOUNS[kind], PLURALS.get(kind, "")) for kind in LayerKind if counts[kind]]
+    limit, counts = words.rate(policy.mismatch_limit), Counter(layer.kind for layer in layers)
+    others = [_asking(kind, counts[kind]) for kind in LayerKind if counts[kind] and kind != LayerKind.PROJECT]
     if not others:
-        return f"{limit}, everywhere."
-    verb = "asks" if sum(counts.values()) == 1 else "ask"
-    return f"{limit}; {' and '.join(filter(None, [', '.join(others[:-1]), others[-1]]))} {verb} otherwise."
+        return _("Promotion asks for a rate proven below {rate}, everywhere.").format(rate=limit)
+    return ngettext(
+        "Promotion asks for a rate proven below {rate}; {others} asks otherwise.",
+        "Promotion asks for a rate proven below {rate}; {others} ask otherwise.",
+        sum(counts.values()),
+    ).format(rate=limit, others=_(" and ").join(filter(None, [", ".join(others[:-1]), others[-1]])))
+
+
+def _asking(kind: str, number: int) -> str:
+    """`2 classes of risk`."""
+    told = {
+        LayerKind.SERVICE: ngettext("{count} service", "{count} services", number),
+        LayerKind.TEAM: ngettext("{count} team", "{count} teams", number),
+        LayerKind.OPERATION: ngettext("{count} kind of operation", "{count} kinds of operation", number),
+        LayerKind.RISK: ngettext("{count} class of risk", "{count} classes of risk", number),
+        LayerKind.UNIT: ngettext("{count} unit", "{count} units", number),
+    }
+    return told[LayerKind(kind)].format(count=words.number(number))
 
 
 NOUNS: Final = {
-    LayerKind.SERVICE: "service",
-    LayerKind.TEAM: "team",
-    LayerKind.OPERATION: "kind of operation",
-    LayerKind.RISK: "class of risk",
-    LayerKind.UNIT: "unit",
+    LayerKind.SERVICE: gettext_noop("service"),
+    LayerKind.TEAM: gettext_noop("team"),
+    LayerKind.OPERATION: gettext_noop("kind of operation"),
+    LayerKind.RISK: gettext_noop("class of risk"),
+    LayerKind.UNIT: gettext_noop("unit"),
 }
-PLURALS: Final = {LayerKind.OPERATION: "kinds of operation", LayerKind.RISK: "classes of risk"}
 
 
 def told(layer: Layer) -> list[tuple[str, str]]:
     """What a layer sets, as label and words, in the order of the form."""
     policy = layered([layer.settings])
     return [
-        (setting.label, value_words(setting.name, getattr(policy, setting.name)))
+        (str(setting.label), value_words(setting.name, getattr(policy, setting.name)))
         for setting in SETTINGS.values()
         if setting.name in layer.settings
     ]
@@ -123,7 +140,7 @@ def new_layer(request: HttpRequest, seat: Seat) -> HttpResponse:
     """A layer for something that has none; where it has one, on to that."""
     kind, of = text(request.GET, "kind"), text(request.GET, "of")
     if kind not in list(LayerKind) or kind == LayerKind.PROJECT or not of:
-        messages.error(request, "Say what the policy is for.")
+        messages.error(request, _("Say what the policy is for."))
         return HttpResponseRedirect(reverse("policies", args=[seat.project.slug]))
     target = Target(kind=LayerKind(kind), of=of)
     known = next((each for each in layers_in(project=seat.project) if target_of(each) == target), None)
@@ -144,7 +161,7 @@ def _layer_page(request: HttpRequest, seat: Seat, *, target: Target, layer: Laye
     inherited, form = _below(seat.project, target), None
     if request.method == "POST":
         if not seat.actor.may(Right.MANAGE):
-            return refused(request, seat, "change the policy")
+            return refused(request, seat, _("change the policy"))
         form = typed_form(data=request.POST, inherited=inherited)
         done = _saved(request, seat, form, lambda: _set_layer(request, seat, target, form))
         if done is not None:
@@ -154,7 +171,7 @@ def _layer_page(request: HttpRequest, seat: Seat, *, target: Target, layer: Laye
         "here": "policies",
         "target": target,
         "name": layer.of if layer else _named(seat.project, target),
-        "noun": NOUNS[target.kind],
+        "noun": _(NOUNS[target.kind]),
         "layer": layer,
         "form": form or stored_form(settings=layer.settings if layer else {}, inherited=inherited, flaws=flaws),
         "version": _shown_version(request, form, layer.version if layer else 0),
@@ -182,7 +199,7 @@ def _set_layer(request: HttpRequest, seat: Seat, target: Target, form: PolicyFor
 def remove(request: HttpRequest, seat: Seat, layer_id: int) -> HttpResponse:
     """Take a layer away: what it was for falls under the weaker ones."""
     if not seat.actor.may(Right.MANAGE):
-        return refused(request, seat, "change the policy")
+        return refused(request, seat, _("change the policy"))
     form = PolicyForm(typed={}, inherited=Policy())
     done = _saved(
         request,
@@ -214,16 +231,25 @@ def _saved(request: HttpRequest, seat: Seat, form: PolicyForm, save: Callable[[]
             messages.error(request, said)
         return None
     except StalePolicy as stale:
-        messages.error(request, f"{stale} Saving again puts yours on top.")
+        messages.error(request, _("{stale} Saving again puts yours on top.").format(stale=stale))
         form.overtaken = True
         return None
     except NeedsSecondPerson as needed:
         ask_second(request, seat, needed)
         return HttpResponseRedirect(reverse("policies", args=[seat.project.slug]))
-    flaws = f" Look at it: {words.count(len(changed.flaws), 'flaw')}." if changed.flaws else ""
-    version = f" It is version {changed.layer.version}." if changed.layer else ""
-    messages.success(request, f"{'Saved.' if changed.layer else 'Removed.'}{version}{flaws}")
+    messages.success(request, " ".join(_done(changed)))
     return HttpResponseRedirect(reverse("policies", args=[seat.project.slug]))
+
+
+def _done(changed: Changed) -> Iterator[str]:
+    """What came of it."""
+    if changed.layer:
+        yield _("Saved. It is version {version}.").format(version=changed.layer.version)
+    else:
+        yield _("Removed.")
+    if flaws := len(changed.flaws):
+        told = ngettext("Look at it: {count} flaw.", "Look at it: {count} flaws.", flaws)
+        yield told.format(count=words.number(flaws))
 
 
 def ask_second(request: HttpRequest, seat: Seat, needed: NeedsSecondPerson) -> None:
@@ -231,7 +257,12 @@ def ask_second(request: HttpRequest, seat: Seat, needed: NeedsSecondPerson) -> N
     reason = text(request.POST, "reason")[:1_000]
     asked = ask_for(project=seat.project, kept_back=needed, actor=seat.actor, reason=reason, now=timezone.now())
     who = holders(project=seat.project, right=Right.APPROVE, unit=needed.unit)
-    messages.warning(request, f"Not in force yet: {asked.headline} waits for a second person. Who may approve: {who}.")
+    messages.warning(
+        request,
+        _("Not in force yet: {headline} waits for a second person. Who may approve: {who}.").format(
+            headline=asked.headline, who=who
+        ),
+    )
 
 
 def may_manage(seat: Seat) -> dict[str, Any]:
@@ -243,7 +274,7 @@ def may_manage(seat: Seat) -> dict[str, Any]:
 
 def refused(request: HttpRequest, seat: Seat, what: str) -> HttpResponse:
     who = holders(project=seat.project, right=Right.MANAGE)
-    return forbidden(request, f"{seat.actor.name} may not {what}.", who)
+    return forbidden(request, _("{name} may not {right}.").format(name=seat.actor.name, right=what), who)
 
 
 def _shown_version(request: HttpRequest, form: PolicyForm | None, present: int) -> str | int:

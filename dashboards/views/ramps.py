@@ -12,6 +12,8 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_POST
 
 from dashboards import words
@@ -31,13 +33,12 @@ from migrator.rollout.pulse import database_now
 PLAN: Final = ("steps", "soak", "days", "begin", "end", "zone", "at_once")
 WHICH: Final = ("search", "stage", "service", "team")
 STATES: Final = (
-    ("open", "Under way"),
-    (RampState.PAUSED.value, "Paused"),
-    (RampState.COOLING.value, "Cooling down"),
-    ("all", "All that ever were"),
+    ("open", _("Under way")),
+    (RampState.PAUSED.value, _("Paused")),
+    (RampState.COOLING.value, _("Cooling down")),
+    ("all", _("All that ever were")),
 )
 VERBS: Final = {"pause": ramps.pause, "resume": ramps.resume, "skip": ramps.skip_wait, "stop": ramps.stop}
-PAST: Final = {"pause": "paused", "resume": "resumed", "skip": "hurried", "stop": "stopped"}
 PAGE: Final = 100
 SHOWN: Final = 200
 """Rows of a preview; the numbers are of all."""
@@ -137,7 +138,7 @@ def read_form(data: QueryDict, seat: Seat) -> Form:
     unit = Unit.objects.filter(project=seat.project, pk=number).first() if number else None
     wanted = Wanted(**{name: typed[name] for name in WHICH})
     if unit is None and not typed["units"] and wanted.is_empty:
-        errors["search"] = "Say which units: by service, stage, team or part of their key."
+        errors["search"] = gettext("Say which units: by service, stage, team or part of their key.")
     return Form(typed=typed, wanted=wanted, unit=unit, plan=plan, errors=errors)
 
 
@@ -172,8 +173,11 @@ def _start(request: HttpRequest, seat: Seat) -> HttpResponse:
     except ramps.NoneReady as refused:
         messages.error(request, str(refused))
         return _to_preview(seat, form)
-    left = f" {words.count(len(done.left), 'unit')} left out." if done.left else ""
-    messages.success(request, f"{words.count(len(done.ramps), 'ramp')} started.{left}")
+    told = ngettext("{count} ramp started.", "{count} ramps started.", len(done.ramps))
+    told = told.format(count=words.number(len(done.ramps)))
+    if done.left:
+        told = gettext("{started} {units} left out.").format(started=told, units=words.units(len(done.left)))
+    messages.success(request, told)
     if form.unit is not None:
         return HttpResponseRedirect(reverse("unit", args=[seat.project.slug, form.unit.pk]))
     return HttpResponseRedirect(reverse("ramps", args=[seat.project.slug]))
@@ -194,7 +198,7 @@ def change(request: HttpRequest, seat: Seat) -> HttpResponse:
     back = HttpResponseRedirect(_way_back(request, seat))
     verb, ids = text(request.POST, "verb"), _chosen(request, seat)
     if verb not in VERBS or not ids:
-        messages.error(request, "Nothing changed: tick the ramps first.")
+        messages.error(request, gettext("Nothing changed: tick the ramps first."))
         return back
     try:
         done = VERBS[verb](
@@ -230,16 +234,30 @@ def _way_back(request: HttpRequest, seat: Seat) -> str:
 
 def _tell(request: HttpRequest, verb: str, done: ramps.Done) -> None:
     if done.ramps:
-        keeps = f" {keeps_running(done)}" if verb in ("pause", "stop") else ""
-        messages.success(request, f"{words.count(len(done.ramps), 'ramp')} {PAST[verb]}.{keeps}")
+        told = _changed(verb, len(done.ramps))
+        keeps = keeps_running(done) if verb in ("pause", "stop") else ""
+        messages.success(request, f"{told} {keeps}".strip())
     for left in done.left[:3]:
-        messages.error(request, f"Left as it is: {left.key}: {left.reason}")
+        messages.error(request, gettext("Left as it is: {key}: {why}").format(key=left.key, why=left.reason))
     if len(done.left) > 3:
-        messages.error(request, f"And {words.number(len(done.left) - 3)} more left as they are.")
+        messages.error(
+            request, gettext("And {count} more left as they are.").format(count=words.number(len(done.left) - 3))
+        )
+
+
+def _changed(verb: str, number: int) -> str:
+    """How many ramps were paused, resumed, hurried or stopped."""
+    told = {
+        "pause": ngettext("{count} ramp paused.", "{count} ramps paused.", number),
+        "resume": ngettext("{count} ramp resumed.", "{count} ramps resumed.", number),
+        "skip": ngettext("{count} ramp hurried.", "{count} ramps hurried.", number),
+        "stop": ngettext("{count} ramp stopped.", "{count} ramps stopped.", number),
+    }
+    return told[verb].format(count=words.number(number))
 
 
 def keeps_running(done: ramps.Done) -> str:
     """What goes on while these stand still."""
     if len(done.ramps) == 1:
         return ramps.keeps_running(done.ramps[0].unit)
-    return "The guard goes on watching; each unit stays where it is."
+    return gettext("The guard goes on watching; each unit stays where it is.")

@@ -1,8 +1,8 @@
 """Removal with proof: what can be deleted today, what the rest waits for, and where code still names it."""
 
-from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import islice
 from typing import Final
 
 from django import forms
@@ -13,35 +13,38 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
 from dashboards.parameters import text
 from dashboards.seats import Seat, forbidden, holders, project_page
+from dashboards.vocabulary import spoken
 from migrator.access.rights import Forbidden, Right
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Unit
 from migrator.inventory.services import Invalid
 from migrator.removal.code import newest_scans
-from migrator.removal.models import Reference, Reopening, Repository, Scan
+from migrator.removal.listing import READY, Place, Standing, listing
+from migrator.removal.models import Reference, Repository, Scan
 from migrator.removal.proof import REFERENCES, TRAFFIC
-from migrator.removal.queries import Case, cases_of, in_removal, references_to, reopened
+from migrator.removal.queries import Case, cases_of, count_reopened, references_to, reopened
 from migrator.removal.services import save_repository, tick
 
-SHOWN: Final = 200
-"""Units on the page. Whoever has more finds them by search."""
-LINES_SHOWN: Final = 500
+PAGE: Final = 50
+REOPENED_SHOWN: Final = 10
+LINES_SHOWN: Final = 100
 LINES_OF_TICKET: Final = 30
-READY: Final = "ready"
 
 
 class RepositoryForm(forms.Form):
     """A repository that removal waits for."""
 
-    name = forms.CharField(max_length=200, label="Name")
-    branch = forms.CharField(max_length=200, label="Branch", initial="main")
-    url = forms.CharField(max_length=500, label="Address", required=False)
-    required = forms.BooleanField(required=False, initial=True, label="Removal waits for it")
+    name = forms.CharField(max_length=200, label=gettext_lazy("Name"))
+    branch = forms.CharField(max_length=200, label=gettext_lazy("Branch"), initial="main")
+    url = forms.CharField(max_length=500, label=gettext_lazy("Address"), required=False)
+    required = forms.BooleanField(required=False, initial=True, label=gettext_lazy("Removal waits for it"))
 
     def clean_url(self) -> str:
         """An address of the web: its lines become links."""
@@ -51,7 +54,7 @@ class RepositoryForm(forms.Form):
                 URLValidator(schemes=["http", "https"])(url)
             except ValidationError:
                 raise forms.ValidationError(
-                    "An address begins with https://, such as https://code.example/web."
+                    _("An address begins with https://, such as https://code.example/web.")
                 ) from None
         return url
 
@@ -74,22 +77,26 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
 
 
 def _shown(request: HttpRequest, seat: Seat, form: RepositoryForm, status: int = 200) -> HttpResponse:
-    now, search, waits = timezone.now(), text(request.GET, "search"), text(request.GET, "waits")
-    cases = list(cases_of(units=in_removal(project=seat.project), now=now).values())
-    back = reopened(project=seat.project)
-    found = [case for case in cases if search.casefold() in case.unit.key.casefold() and _waits(case, waits)]
-    # What can be deleted stands first; below it, what is nearest to it.
-    found.sort(key=lambda case: (not case.proof.complete, len(case.proof.waits_for), case.unit.key))
+    search, waits, after = text(request.GET, "search"), text(request.GET, "waits"), text(request.GET, "after")
+    found = listing(
+        project=seat.project, now=timezone.now(), search=search, waits=waits, after=_read_place(after), limit=PAGE
+    )
+    back = count_reopened(project=seat.project)
     context = {
         "here": "removal",
-        "sentence": sentence(cases, back),
-        "cases": found[:SHOWN],
-        "more": max(0, len(found) - SHOWN),
-        "anything": bool(cases),
-        "reopened": back,
+        "sentence": sentence(found.standing, back),
+        "cases": found.cases,
+        "next_page": f"{found.after.rank}-{found.after.key}" if found.after else None,
+        "after": after,
+        "anything": found.standing.total,
+        "unseen": found.standing.total - len(found.cases),
+        "unknown": found.standing.unknown,
+        "looked_at": found.looked_at,
+        "reopened": reopened(project=seat.project, limit=REOPENED_SHOWN),
+        "more_reopened": max(0, back - REOPENED_SHOWN),
         "search": search,
         "waits": waits,
-        "choices": _choices(cases),
+        "choices": _choices(found.standing),
         "repositories": _repositories(seat.project),
         "form": form,
         "origin": request.build_absolute_uri("/").rstrip("/"),
@@ -97,34 +104,39 @@ def _shown(request: HttpRequest, seat: Seat, form: RepositoryForm, status: int =
     return render(request, "dashboards/removal.html", context, status=status)
 
 
-def _waits(case: Case, wanted: str) -> bool:
-    return not wanted or (case.proof.complete if wanted == READY else wanted in case.proof.waits_for)
+def _read_place(told: str) -> Place | None:
+    """Where the last page ended; None where the address says nothing that makes sense."""
+    rank, _dash, key = told.partition("-")
+    return Place(rank=int(rank), key=key) if rank.isascii() and rank.isdecimal() and len(rank) == 1 else None
 
 
-def _choices(cases: Sequence[Case]) -> list[tuple[str, str]]:
+def _choices(standing: Standing) -> list[tuple[str, str]]:
     """What the list can be narrowed to, with how many that would be."""
-    waiting = Counter(what for case in cases for what in case.proof.waits_for)
-    ready = sum(case.proof.complete for case in cases)
-    named = [(READY, f"Can be deleted {ready:,}")] if ready else []
-    return named + [(what, f"Waits for {what} {count:,}") for what, count in waiting.most_common()]
+    named = [(READY, _("Can be deleted {count}").format(count=words.number(standing.ready)))] if standing.ready else []
+    return named + [
+        (what, _("Waits for {what} {count}").format(what=spoken(what), count=words.number(count)))
+        for what, count in standing.waiting.items()
+    ]
 
 
-def sentence(cases: Sequence[Case], back: Sequence[Reopening]) -> str:
-    """What can be deleted today, and what the rest waits for."""
-    ready = sum(case.proof.complete for case in cases)
-    told = f"{words.count(ready, 'unit')} can be deleted today" if cases else "No unit is in removal"
-    needed = f"{words.count(len(back), 'removed unit is', 'removed units are')} still needed. " if back else ""
-    return f"{needed}{told}{_waiting(cases)}."
+def sentence(standing: Standing, back: int) -> str:
+    """What can be deleted today, and what the rest waits for. `back` are removed units that something returned to."""
+    told = [_("No unit is in removal")]
+    if standing.total:
+        can = ngettext("{count} unit can be deleted today", "{count} units can be deleted today", standing.ready)
+        told = [can.format(count=words.number(standing.ready))]
+    told += filter(None, [_waiting(standing)])
+    needed = ngettext("{count} removed unit is still needed.", "{count} removed units are still needed.", back)
+    return " ".join([*([needed.format(count=words.number(back))] if back else []), f"{'; '.join(told)}."])
 
 
-def _waiting(cases: Sequence[Case]) -> str:
-    """`; 3 wait for quiet days, 2 for references`: a unit may wait for several things."""
-    counted = Counter(what for case in cases for what in case.proof.waits_for).most_common()
-    if not counted:
-        return ""
-    verb = "waits" if counted[0][1] == 1 else "wait"
-    told = ", ".join(f"{count:,} for {what}" for what, count in counted)
-    return f"; {told.replace(' for ', f' {verb} for ', 1)}"
+def _waiting(standing: Standing) -> str:
+    """`3 wait for quiet days, 2 for references`: a unit may wait for several things."""
+    told = [_("{count} for {what}").format(count=words.number(n), what=spoken(w)) for w, n in standing.waiting.items()]
+    for what, number in islice(standing.waiting.items(), 1):
+        first = ngettext("{count} waits for {what}", "{count} wait for {what}", number)
+        told[0] = first.format(count=words.number(number), what=spoken(what))
+    return ", ".join(told)
 
 
 def _repositories(project: Project) -> list[Row]:
@@ -141,8 +153,10 @@ def _register(request: HttpRequest, seat: Seat) -> HttpResponse:
         saved = save_repository(project=seat.project, actor=seat.actor, now=timezone.now(), **form.cleaned_data)
     except Forbidden as refused:
         return forbidden(request, str(refused), holders(project=seat.project, right=refused.right))
-    waits = "Removal waits for a scan of it." if saved.required else "Removal does not wait for it."
-    messages.success(request, f"Repository {saved.name}, branch {saved.branch}. {waits}")
+    told = _("Repository {name}, branch {branch}. Removal waits for a scan of it.")
+    if not saved.required:
+        told = _("Repository {name}, branch {branch}. Removal does not wait for it.")
+    messages.success(request, told.format(name=saved.name, branch=saved.branch))
     return HttpResponseRedirect(f"{reverse('removal', args=[seat.project.slug])}#repositories")
 
 
@@ -151,15 +165,15 @@ def unit(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     """One unit: the four parts of its proof, the lines that name it, the checklist, the text of the ticket."""
     found = _unit(seat, unit_id)
     case = cases_of(units=[found], now=timezone.now())[found.pk]
-    lines = references_to(unit=found)
+    lines = references_to(unit=found, limit=LINES_SHOWN)
     context = {
         "here": "removal",
         "unit": found,
         "case": case,
         "sentence": _of_unit(case),
         "reopened": found.reopenings.filter(closed_at__isnull=True).first(),
-        "lines": lines[:LINES_SHOWN],
-        "more": max(0, len(lines) - LINES_SHOWN),
+        "lines": lines,
+        "more": case.sighting.total - len(lines),
         "ticket": ticket(case, lines),
         "traffic": case.proof.part(TRAFFIC),
         "references": case.proof.part(REFERENCES),
@@ -171,34 +185,35 @@ def unit(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
 def _unit(seat: Seat, unit_id: int) -> Unit:
     found = Unit.objects.filter(project=seat.project, pk=unit_id).select_related("project", "service", "team").first()
     if found is None:
-        raise Http404(f"{seat.project.name} has no unit with this number.")
+        raise Http404(_("{project} has no unit with this number.").format(project=seat.project.name))
     return found
 
 
 def _of_unit(case: Case) -> str:
     """What the page's sentence says after the unit's key."""
     if case.unit.stage not in (Stage.REMOVAL, Stage.REMOVED):
-        return "is not in removal: legacy is still needed."
+        return _("is not in removal: legacy is still needed.")
     if case.unit.stage == Stage.REMOVED:
-        return "is removed."
+        return _("is removed.")
     if case.proof.complete:
-        return "can be deleted from legacy."
-    *others, last = case.proof.waits_for
-    waits = f"{', '.join(others)} and {last}" if others else last
-    return f"cannot be deleted yet: it waits for {waits}."
+        return _("can be deleted from legacy.")
+    *others, last = map(spoken, case.proof.waits_for)
+    waits = _("{others} and {last}").format(others=", ".join(others), last=last) if others else last
+    return _("cannot be deleted yet: it waits for {parts}.").format(parts=waits)
 
 
 def ticket(case: Case, lines: Sequence[Reference]) -> str:
     """What somebody who deletes the code needs to know, to be copied."""
-    told = [f"Delete {case.unit.key} from legacy ({case.service.name}).", ""]
+    told = [_("Delete {key} from legacy ({service}).").format(key=case.unit.key, service=case.service.name), ""]
     told += [f"- {part.sentence}" for part in case.proof.parts]
     if lines:
-        told += ["", "Lines that name it:"]
+        told += ["", _("Lines that name it:")]
         told += [f"- {line.scan.repository.name} {line.path}:{line.line} at {line.scan.commit[:12]}"
                  for line in lines[:LINES_OF_TICKET]]  # fmt: skip
-        told += [f"- … and {len(lines) - LINES_OF_TICKET:,} more"] if len(lines) > LINES_OF_TICKET else []
+        more = case.sighting.total - LINES_OF_TICKET
+        told += [_("- … and {count} more").format(count=words.number(more))] if more > 0 else []
     if aliases := ", ".join(map(str, case.unit.aliases)):
-        told += ["", f"Also known as: {aliases}."]
+        told += ["", _("Also known as: {aliases}.").format(aliases=aliases)]
     return "\n".join(told)
 
 
@@ -213,5 +228,5 @@ def tear_down(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     except Forbidden as refused:
         return forbidden(request, str(refused), holders(project=seat.project, right=Right.EDIT))
     except Invalid as invalid:
-        messages.error(request, f"Not kept: {invalid.message}")
+        messages.error(request, _("Not kept: {why}").format(why=invalid.message))
     return HttpResponseRedirect(f"{reverse('removal-unit', args=[seat.project.slug, found.pk])}#tear-down")

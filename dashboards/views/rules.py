@@ -1,7 +1,7 @@
 """Rules: what is settled, what each hides, and the form that shows what a new one would hide before it is saved."""
 
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 from urllib.parse import urlencode
 
 from django.contrib import messages
@@ -9,6 +9,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, QueryDi
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
@@ -52,7 +54,9 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
 def _save(request: HttpRequest, seat: Seat) -> HttpResponse:
     if not seat.may_edit:
         return forbidden(
-            request, f"{seat.actor.name} may not make rules.", holders(project=seat.project, right=Right.EDIT)
+            request,
+            _("{name} may not make rules.").format(name=seat.actor.name),
+            holders(project=seat.project, right=Right.EDIT),
         )
     form, now = _form(request.POST, seat), timezone.now()
     if not form.is_valid():
@@ -63,9 +67,11 @@ def _save(request: HttpRequest, seat: Seat) -> HttpResponse:
             project=seat.project, draft=form.draft, actor=seat.actor, reason=reason, now=now, expires_at=expires_at
         )
     except Invalid as invalid:  # somebody else made a rule meanwhile, or there are too many
-        messages.error(request, f"Not saved: {invalid.message}")
+        messages.error(request, _("Not saved: {why}").format(why=invalid.message))
         return _back(seat, form)
-    messages.success(request, f"Rule {rule.pk} holds until {words.day(rule.expires_at)}.")
+    messages.success(
+        request, _("Rule {number} holds until {day}.").format(number=rule.pk, day=words.day(rule.expires_at))
+    )
     return HttpResponseRedirect(reverse("rules", args=[seat.project.slug]))
 
 
@@ -120,12 +126,19 @@ def _preview(seat: Seat, form: RuleForm) -> Shown:
 def sentence(rules: list[RuleFigures], *, all_of_them: bool, search: str) -> str:
     """How many rules there are, and which of them want a look."""
     if not rules:
-        return "No rule contains this." if search else "No rule: everything is compared as it is."
+        return _("No rule contains this.") if search else _("No rule: everything is compared as it is.")
     if all_of_them or search:
-        return f"{words.count(len(rules), 'rule')} found."
+        return ngettext("{count} rule found.", "{count} rules found.", len(rules)).format(
+            count=words.number(len(rules))
+        )
     unused, broad = sum(each.unused for each in rules), sum(each.over_broad is not None for each in rules)
-    look: list[Any] = [f"{unused} hid nothing lately" if unused else "", f"{broad} may hide too much" if broad else ""]
-    return "; ".join([f"{words.count(len(rules), 'rule')} in force", *filter(None, look)]) + "."
+    told = ngettext("{count} rule in force", "{count} rules in force", len(rules))
+    look = [
+        told.format(count=words.number(len(rules))),
+        _("{count} hid nothing lately").format(count=unused) if unused else "",
+        _("{count} may hide too much").format(count=broad) if broad else "",
+    ]
+    return f"{'; '.join(filter(None, look))}."
 
 
 @require_POST
@@ -137,5 +150,5 @@ def revoke(request: HttpRequest, seat: Seat, rule_id: int) -> HttpResponse:
         revoke_rule(rule=rule, actor=seat.actor, now=timezone.now(), reason=text(request.POST, "reason"))
     except Forbidden as refused:
         return forbidden(request, str(refused), holders(project=seat.project, right=refused.right))
-    messages.success(request, f"Rule {rule.pk} is taken back: what it settled is open again.")
+    messages.success(request, _("Rule {number} is taken back: what it settled is open again.").format(number=rule.pk))
     return HttpResponseRedirect(reverse("rules", args=[seat.project.slug]))

@@ -5,12 +5,15 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
 from dashboards.parameters import key, text
 from dashboards.seats import Seat, forbidden, holders, project_page
 from dashboards.unit_search import chosen
+from dashboards.vocabulary import spoken
 from migrator.access.rights import Forbidden, Right
 from migrator.core.stages import RUNGS, Stage
 from migrator.inventory.services import Invalid
@@ -35,7 +38,7 @@ def move(request: HttpRequest, seat: Seat) -> HttpResponse:
         page = reverse("ramp-new", args=[seat.project.slug])
         return HttpResponseRedirect(f"{page}?units={','.join(map(str, ids))}")
     if not ids or stage not in list(Stage):
-        messages.error(request, "Nothing to move: tick units first, and say where they go.")
+        messages.error(request, _("Nothing to move: tick units first, and say where they go."))
         return HttpResponseRedirect(reverse("inventory", args=[seat.project.slug]))
     rows = look_over(project=seat.project, unit_ids=ids, stage=Stage(stage), actor=seat.actor, now=timezone.now())
     going = [row for row in rows if not row.skipped]
@@ -47,12 +50,10 @@ def move(request: HttpRequest, seat: Seat) -> HttpResponse:
 def _preview(
     request: HttpRequest, seat: Seat, stage: Stage, rows: list[Prospect], going: list[Prospect], refused: str = ""
 ) -> HttpResponse:
-    label = RUNGS[stage].label.lower()
-    stay = len(rows) - len(going)
-    stays = f"; {words.number(stay)} {'stays' if stay == 1 else 'stay'}" if stay else ""
+    label = spoken(RUNGS[stage].label).lower()
     context = {
         "here": PAGE,
-        "sentence": f"{words.count(len(going), 'unit')} would move to {label}{stays}.",
+        "sentence": _foreseen(len(going), len(rows) - len(going), label),
         "stage": stage,
         "label": label,
         "going": going,
@@ -61,6 +62,17 @@ def _preview(
         "reason": text(request.POST, "reason"),
     }
     return render(request, "dashboards/selection.html", context, status=409 if refused else 200)
+
+
+def _foreseen(going: int, stay: int, label: str) -> str:
+    """How many would move, and how many would not."""
+    if not stay:
+        told = ngettext("{count} unit would move to {stage}.", "{count} units would move to {stage}.", going)
+        return told.format(count=words.number(going), stage=label)
+    told = ngettext(
+        "{units} would move to {stage}; {count} stays.", "{units} would move to {stage}; {count} stay.", stay
+    )
+    return told.format(units=words.units(going), stage=label, count=words.number(stay))
 
 
 def _moved(request: HttpRequest, seat: Seat, stage: Stage, rows: list[Prospect], going: list[Prospect]) -> HttpResponse:
@@ -84,7 +96,10 @@ def _moved(request: HttpRequest, seat: Seat, stage: Stage, rows: list[Prospect],
     except Unknown as unknown:
         return _preview(request, seat, stage, rows, going, refused=str(unknown))
     messages.success(
-        request, f"{words.count(len(done), 'unit')} moved to {RUNGS[stage].label.lower()}, in one version."
+        request,
+        _("{units} moved to {stage}, in one version.").format(
+            units=words.units(len(done)), stage=spoken(RUNGS[stage].label).lower()
+        ),
     )
     return HttpResponseRedirect(f"{reverse('inventory', args=[seat.project.slug])}?stage={stage}")
 
@@ -112,9 +127,11 @@ def keep_view(request: HttpRequest, seat: Seat) -> HttpResponse:
             shared=bool(text(request.POST, "shared")),
         )
     except Invalid as invalid:
-        messages.error(request, f"Not kept: {invalid.message}")
+        messages.error(request, _("Not kept: {why}").format(why=invalid.message))
         return HttpResponseRedirect(f"{reverse('inventory', args=[seat.project.slug])}?{query}")
-    messages.success(request, f"{view.name} is kept{' for everybody' if view.shared else ''}.")
+    messages.success(
+        request, (_("{view} is kept for everybody.") if view.shared else _("{view} is kept.")).format(view=view.name)
+    )
     return HttpResponseRedirect(f"{reverse('inventory', args=[seat.project.slug])}?{view.query}")
 
 
@@ -126,7 +143,7 @@ def forget_view(request: HttpRequest, seat: Seat) -> HttpResponse:
     try:
         remove_view(view=view, user_id=seat.actor.user_id or 0, may_manage=seat.actor.may(Right.MANAGE))
     except Invalid as invalid:
-        messages.error(request, f"Not removed: {invalid.message}")
+        messages.error(request, _("Not removed: {why}").format(why=invalid.message))
     else:
-        messages.success(request, f"{name} is removed.")
+        messages.success(request, _("{name} is removed.").format(name=name))
     return HttpResponseRedirect(reverse("inventory", args=[seat.project.slug]))

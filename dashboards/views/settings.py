@@ -1,6 +1,6 @@
 """Settings of a project: who is in it, what its services are, how its data planes behave, and what opens it."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 from django.contrib import messages
@@ -8,6 +8,8 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 
 from dashboards import words
 from dashboards.parameters import key, text
@@ -15,17 +17,18 @@ from dashboards.seats import Seat, forbidden, holders, project_page
 from dashboards.settings_acts import ACTS, Outcome
 from dashboards.settings_forms import MannersForm, ProjectForm, ServiceForm, ShareForm, TokenForm
 from dashboards.views.people import people
+from dashboards.vocabulary import spoken
 from migrator.access.models import Token
 from migrator.access.rights import Forbidden, Right
 from migrator.planning.models import ShareLink
 
 TABS: Final = {
-    "people": "People and teams",
-    "project": "Project",
-    "services": "Services",
-    "requests": "Requests",
-    "tokens": "Tokens",
-    "sharing": "Sharing",
+    "people": gettext_noop("People and teams"),
+    "project": gettext_noop("Project"),
+    "services": gettext_noop("Services"),
+    "requests": gettext_noop("Requests"),
+    "tokens": gettext_noop("Tokens"),
+    "sharing": gettext_noop("Sharing"),
 }
 
 
@@ -33,7 +36,7 @@ TABS: Final = {
 def page(request: HttpRequest, seat: Seat, tab: str = "people") -> HttpResponse:
     """One tab; a post does what its button says."""
     if tab not in TABS:
-        raise Http404(f"There are no settings {tab}.")
+        raise Http404(_("There are no settings {tab}.").format(tab=tab))
     if request.method == "POST":
         return _done(request, seat, tab)
     return _shown(request, seat, tab)
@@ -42,9 +45,11 @@ def page(request: HttpRequest, seat: Seat, tab: str = "people") -> HttpResponse:
 def _done(request: HttpRequest, seat: Seat, tab: str) -> HttpResponse:
     act = ACTS[tab].get(text(request.POST, "act"))
     if act is None:
-        raise Http404("This button does nothing here.")
+        raise Http404(_("This button does nothing here."))
     if not seat.actor.may(Right.MANAGE):
-        return _refused(request, seat, f"{seat.actor.name} may not {Right.MANAGE}.")
+        return _refused(
+            request, seat, _("{name} may not {right}.").format(name=seat.actor.name, right=spoken(Right.MANAGE))
+        )
     try:
         outcome = act(request, seat)
     except Forbidden as refused:
@@ -68,7 +73,7 @@ def _shown(request: HttpRequest, seat: Seat, tab: str, outcome: Outcome | None =
     context |= {
         "here": "settings",
         "tab": tab,
-        "tabs": TABS,
+        "tabs": {name: _(told) for name, told in TABS.items()},
         "outcome": outcome,
         "may_manage": seat.actor.may(Right.MANAGE),
         "who_may_manage": holders(project=seat.project, right=Right.MANAGE),
@@ -85,9 +90,10 @@ def _shown(request: HttpRequest, seat: Seat, tab: str, outcome: Outcome | None =
 
 
 def _project(request: HttpRequest, seat: Seat) -> dict[str, Any]:
-    ends = f"shall be over by {words.day(seat.project.deadline)}" if seat.project.deadline else "has no deadline"
+    deadline = seat.project.deadline
+    told = _("{project} shall be over by {day}.") if deadline else _("{project} has no deadline.")
     return {
-        "sentence": f"{seat.project.name} {ends}.",
+        "sentence": told.format(project=seat.project.name, day=words.day(deadline) if deadline else ""),
         "project_form": ProjectForm(project=seat.project),
     }
 
@@ -98,31 +104,50 @@ def _services(request: HttpRequest, seat: Seat) -> dict[str, Any]:
     chosen = key(request.POST if request.method == "POST" else request.GET, "service")
     service = next((row for row in rows if row.pk == chosen), None)
     unnamed = [row.name for row in rows if not (row.legacy_url and row.candidate_url)]
-    missing = f"; {unnamed[0]} lacks an address" if unnamed else ""
     opened = service is not None or text(request.GET, "service") == "new" or not rows or request.method == "POST"
     return {
-        "sentence": f"{words.count(len(rows), 'pair')} of services{missing}." if rows else "No service yet.",
+        "sentence": _paired(len(rows), unnamed),
         "services": rows,
         "service": service,
         "service_form": ServiceForm(service=service) if opened else None,
     }
 
 
+def _paired(number: int, unnamed: Sequence[str]) -> str:
+    """How many pairs of services there are, and which lacks an address."""
+    if not number:
+        return _("No service yet.")
+    if not unnamed:
+        told = ngettext("{count} pair of services.", "{count} pairs of services.", number)
+        return told.format(count=words.number(number))
+    return ngettext(
+        "{count} pair of services; {service} lacks an address.",
+        "{count} pairs of services; {service} lacks an address.",
+        number,
+    ).format(count=words.number(number), service=unnamed[0])
+
+
 def _requests(request: HttpRequest, seat: Seat) -> dict[str, Any]:
     chosen = sorted(seat.project.manners)
-    told = f"{words.count(len(chosen), 'setting')} of data planes differ from the usual." if chosen else ""
+    told = ngettext(
+        "{count} setting of data planes differ from the usual.",
+        "{count} settings of data planes differ from the usual.",
+        len(chosen),
+    )
     return {
-        "sentence": told or "Data planes behave as usual.",
+        "sentence": told.format(count=words.number(len(chosen))) if chosen else _("Data planes behave as usual."),
         "manners_form": MannersForm(project=seat.project),
     }
 
 
 def _tokens(request: HttpRequest, seat: Seat) -> dict[str, Any]:
     now = timezone.now()
-    rows = list(Token.objects.filter(project=seat.project))
+    rows = list(Token.objects.filter(project=seat.project).select_related("owner"))
     usable = sum(1 for row in rows if not row.revoked_at and (row.expires_at is None or row.expires_at > now))
     return {
-        "sentence": f"{words.count(usable, 'token')} {'opens' if usable == 1 else 'open'} this project.",
+        "sentence": ngettext("{count} token opens this project.", "{count} tokens open this project.", usable).format(
+            count=words.number(usable)
+        ),
         "tokens": rows,
         "token_form": TokenForm(),
     }
@@ -132,9 +157,15 @@ def _sharing(request: HttpRequest, seat: Seat) -> dict[str, Any]:
     now = timezone.now()
     rows = list(ShareLink.objects.filter(project=seat.project))
     usable = sum(1 for row in rows if not row.revoked_at and (row.expires_at is None or row.expires_at > now))
-    told = f"{words.count(usable, 'link')} {'shows' if usable == 1 else 'show'} how far it is to whoever has it."
+    told = ngettext(
+        "{count} link shows how far it is to whoever has it.",
+        "{count} links show how far it is to whoever has it.",
+        usable,
+    )
     return {
-        "sentence": told if usable else "Nobody without an account sees this project.",
+        "sentence": told.format(count=words.number(usable))
+        if usable
+        else _("Nobody without an account sees this project."),
         "links": rows,
         "share_form": ShareForm(),
     }

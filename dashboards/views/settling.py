@@ -12,6 +12,8 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.http.response import HttpResponseBase
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop, ngettext
 from django.views.decorators.http import require_POST
 
 from dashboards import words
@@ -29,10 +31,10 @@ Act = Callable[[HttpRequest, Seat, MismatchGroup], str]
 """Does what a button says, and tells what came of it."""
 MOST_RULES: Final = 20
 TOLD: Final = {
-    SettledAs.NOISE: "Settled as noise: put aside until it happens twice as often.",
-    SettledAs.RACE: "Settled as a race: put aside until it happens twice as often.",
-    SettledAs.ARCHIVED: "Archived until it happens twice as often.",
-    SettledAs.BUG: "Settled as a bug: it stays open until the candidate is repaired.",
+    SettledAs.NOISE: gettext_noop("Settled as noise: put aside until it happens twice as often."),
+    SettledAs.RACE: gettext_noop("Settled as a race: put aside until it happens twice as often."),
+    SettledAs.ARCHIVED: gettext_noop("Archived until it happens twice as often."),
+    SettledAs.BUG: gettext_noop("Settled as a bug: it stays open until the candidate is repaired."),
 }
 
 
@@ -49,7 +51,7 @@ def button(act: Act) -> Callable[..., HttpResponseBase]:
         except Forbidden as refused:
             return forbidden(request, str(refused), holders(project=seat.project, right=refused.right))
         except Invalid as invalid:
-            messages.error(request, f"Nothing was changed: {invalid.message}")
+            messages.error(request, _("Nothing was changed: {why}").format(why=invalid.message))
         return HttpResponseRedirect(reverse("mismatch", args=[seat.project.slug, group.leader_id or group.pk]))
 
     return pressed
@@ -63,8 +65,10 @@ def settle(request: HttpRequest, seat: Seat, group: MismatchGroup) -> str:
         group=group, settled_as=settled_as, actor=seat.actor, now=timezone.now(), text=text(request.POST, "text")
     )
     if rules:
-        return f"Accepted: {words.count(len(rules), 'rule')} until {words.day(rules[0].expires_at)}."
-    return TOLD[SettledAs(settled_as)]
+        return ngettext(
+            "Accepted: {count} rule until {day}.", "Accepted: {count} rules until {day}.", len(rules)
+        ).format(count=words.number(len(rules)), day=words.day(rules[0].expires_at))
+    return _(TOLD[SettledAs(settled_as)])
 
 
 @button
@@ -72,7 +76,7 @@ def make_rules(request: HttpRequest, seat: Seat, group: MismatchGroup) -> str:
     """Settle a cause by the rules that its page proposed."""
     settled_as = text(request.POST, "as")
     if settled_as not in SettledAs.values:
-        raise Invalid("as", f"as is one of {', '.join(SettledAs.values)}.")
+        raise Invalid("as", _("as is one of {known}.").format(known=", ".join(SettledAs.values)))
     drafts = _drafts(request.POST.get("rules", ""), group)
     reason = text(request.POST, "text") or f"Explains cause {group.pk}."
     with transaction.atomic():
@@ -83,7 +87,9 @@ def make_rules(request: HttpRequest, seat: Seat, group: MismatchGroup) -> str:
             )
             for draft in drafts
         ]  # fmt: skip
-    return f"Settled by {words.count(len(made), 'rule')} until {words.day(made[0].expires_at)}."
+    return ngettext("Settled by {count} rule until {day}.", "Settled by {count} rules until {day}.", len(made)).format(
+        count=words.number(len(made)), day=words.day(made[0].expires_at)
+    )
 
 
 def _drafts(told: str, group: MismatchGroup) -> list[RuleDraft]:
@@ -94,16 +100,16 @@ def _drafts(told: str, group: MismatchGroup) -> list[RuleDraft]:
             RuleDraft(kind=each.pop("kind"), path=each.pop("path"), unit=group.unit, parameters=each) for each in rules
         ]
     except (msgspec.DecodeError, UnicodeEncodeError, KeyError):
-        raise Invalid("rules", "The proposed rule could not be read. Load the page again.") from None
+        raise Invalid("rules", _("The proposed rule could not be read. Load the page again.")) from None
     if not 0 < len(drafts) <= MOST_RULES:
-        raise Invalid("rules", f"Between 1 and {MOST_RULES} rules are made at once.")
+        raise Invalid("rules", _("Between 1 and {most} rules are made at once.").format(most=MOST_RULES))
     return drafts
 
 
 @button
 def reopen(request: HttpRequest, seat: Seat, group: MismatchGroup) -> str:
     settling.reopen(group=group, actor=seat.actor, now=timezone.now(), text=text(request.POST, "text"))
-    return "Open again."
+    return _("Open again.")
 
 
 @button
@@ -112,12 +118,12 @@ def assign(request: HttpRequest, seat: Seat, group: MismatchGroup) -> str:
     user_id = key(request.POST, "user")
     user = get_user_model().objects.filter(pk=user_id).first() if user_id is not None else None
     if user is not None and role_of(user=user, project=seat.project) is None:
-        raise Invalid("user", f"{user} has no role in {seat.project.name}.")
+        raise Invalid("user", _("{user} has no role in {project}.").format(user=user, project=seat.project.name))
     settling.assign(group=group, user=user, actor=seat.actor, now=timezone.now())
-    return f"Given to {user}." if user else "Given to nobody."
+    return _("Given to {user}.").format(user=user) if user else _("Given to nobody.")
 
 
 @button
 def comment(request: HttpRequest, seat: Seat, group: MismatchGroup) -> str:
     settling.comment(group=group, actor=seat.actor, text=request.POST.get("text", ""), now=timezone.now())
-    return "Noted."
+    return _("Noted.")

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import date
 from typing import Final
 
 from django.contrib.auth.decorators import login_not_required
@@ -9,10 +10,13 @@ from django.core.cache import cache
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import get_language
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from dashboards import plan_words, words
+from dashboards import plan_tables, plan_words, words
 from dashboards.course import Picture, picture, share_done, standing
+from dashboards.vocabulary import spoken
 from migrator.inventory.models import Project
 from migrator.planning.models import ShareLink
 from migrator.planning.queries import prospect
@@ -20,6 +24,8 @@ from migrator.planning.sharing import find_share_link
 
 KEPT_S: Final = 60
 """For so long nobody counts anew, whoever asks."""
+ROWS: Final = 20
+"""Of the table, at most."""
 NOT_FOUND: Final = {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": "no-store"}
 HEADERS: Final = {"X-Robots-Tag": "noindex, nofollow", "Cache-Control": f"private, max-age={KEPT_S}"}
 COLOURS: Final = {"done": "#2e6b4f", "on course": "#2e6b4f", "at risk": "#8a5300", "late": "#a3302a"}
@@ -35,7 +41,11 @@ class Shared:
     simulated: bool
     sentence: str
     facts: str
+    done_meaning: str
     picture: Picture | None
+    columns: tuple[str, ...]
+    rows: list[tuple[date, tuple[str, ...]]]
+    """The numbers behind the picture, newest first."""
     done: float | None
     standing: str
 
@@ -68,12 +78,12 @@ def badge(request: HttpRequest, secret: str) -> HttpResponse:
     link = find_share_link(secret=secret, now=timezone.now())
     if link is None:
         return HttpResponse(
-            "This link shows nothing any more.", status=404, content_type="text/plain", headers=NOT_FOUND
+            _("This link shows nothing any more."), status=404, content_type="text/plain", headers=NOT_FOUND
         )
     shared = shared_of(project=link.project)
-    value = f"{words.rate(shared.done)}" if shared.done is not None else "no scope"
-    value = f"{value} · {shared.standing}" if shared.standing else value
-    left, right = round(len("migrated") * GLYPH) + 14, round(len(value) * GLYPH) + 14
+    value = f"{words.rate(shared.done)}" if shared.done is not None else _("no scope")
+    value = f"{value} · {spoken(shared.standing)}" if shared.standing else value
+    left, right = round(len(_("migrated")) * GLYPH) + 14, round(len(value) * GLYPH) + 14
     context = {
         "value": value,
         "left": left,
@@ -88,7 +98,7 @@ def badge(request: HttpRequest, secret: str) -> HttpResponse:
 
 def shared_of(*, project: Project) -> Shared:
     """Counted at most once a minute and process, however many look."""
-    key = f"shared:{project.pk}"
+    key = f"shared:{get_language()}:{project.pk}"
     kept: Shared | None = cache.get(key)
     if kept is None:
         kept = _counted(project)
@@ -99,12 +109,16 @@ def shared_of(*, project: Project) -> Shared:
 def _counted(project: Project) -> Shared:
     found = prospect(project=project, now=timezone.now(), days=None)
     burn_up = found.found
+    table = plan_tables.by_stage(burn_up)
     return Shared(
         project=project.name,
         simulated=project.simulated,
         sentence=plan_words.verdict(found, legacy=project.legacy_name),
         facts=plan_words.facts(burn_up),
+        done_meaning=plan_words.done_meaning(burn_up, legacy=project.legacy_name),
         picture=picture(found),
+        columns=(table.first_column, *table.columns),
+        rows=table.thinned_to(ROWS),
         done=share_done(burn_up),
         standing=standing(chance=found.chance, left=burn_up.left, scope=burn_up.scope[-1]),
     )

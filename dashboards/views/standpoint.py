@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from django.http import Http404
+from django.utils.translation import gettext as _
 
 from dashboards.proposals import Standpoint
 from dashboards.seats import Seat
@@ -67,7 +68,7 @@ def subject_of(*, seat: Seat, unit_id: int, now: datetime) -> Subject:
     )
     unit = units.filter(pk=unit_id).first()
     if unit is None:
-        raise Http404(f"{seat.project.name} has no unit with this number.")
+        raise Http404(_("{project} has no unit with this number.").format(project=seat.project.name))
     judged = judgements(units=[unit], now=now)[unit.pk]
     return Subject(
         unit=unit,

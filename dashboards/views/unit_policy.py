@@ -9,6 +9,7 @@ from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_POST
 
 from dashboards import words
@@ -75,9 +76,12 @@ def _unit_page(
 
 
 def _unit_sentence(policy: Policy, layers: tuple[Layer, ...]) -> str:
-    limit = f"Promotion asks for a rate proven below {words.rate(policy.mismatch_limit)}"
     asking = [layer.headline for layer in layers if "mismatch_limit" in layer.settings]
-    return f"{limit}, as {asking[-1]} asks." if asking else f"{limit}, as is built in."
+    if not asking:
+        told = _("Promotion asks for a rate proven below {rate}, as is built in.")
+        return told.format(rate=words.rate(policy.mismatch_limit))
+    told = _("Promotion asks for a rate proven below {rate}, as {layer} asks.")
+    return told.format(rate=words.rate(policy.mismatch_limit), layer=asking[-1])
 
 
 @require_POST
@@ -86,7 +90,7 @@ def sign_waiver(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     """Sign for gates that a unit does not pass."""
     found = _unit(seat, unit_id)
     if not (seat.actor.may(Right.OVERRIDE) or seat.actor.may(Right.MANAGE)):
-        return refused(request, seat, "sign waivers")
+        return refused(request, seat, _("sign waivers"))
     try:
         sign(
             unit=found,
@@ -104,7 +108,7 @@ def sign_waiver(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
     except NeedsSecondPerson as needed:
         ask_second(request, seat, needed)
     else:
-        messages.success(request, "Signed. It ends by itself, and with the next deploy.")
+        messages.success(request, _("Signed. It ends by itself, and with the next deploy."))
     return HttpResponseRedirect(reverse("unit-policy", args=[seat.project.slug, found.pk]))
 
 
@@ -114,9 +118,9 @@ def revoke_waiver(request: HttpRequest, seat: Seat, waiver_id: int) -> HttpRespo
     """Take a waiver back."""
     waiver = get_object_or_404(Waiver, project=seat.project, pk=waiver_id)
     if not (seat.actor.may(Right.OVERRIDE) or seat.actor.may(Right.MANAGE)):
-        return refused(request, seat, "revoke waivers")
+        return refused(request, seat, _("revoke waivers"))
     revoke(waiver=waiver, actor=seat.actor, now=timezone.now(), reason=text(request.POST, "reason"))
-    messages.success(request, f"Revoked: {' and '.join(waiver.gates)} must be passed again.")
+    messages.success(request, _("Revoked: {gates} must be passed again.").format(gates=" and ".join(waiver.gates)))
     return HttpResponseRedirect(reverse("unit-policy", args=[seat.project.slug, waiver.unit_id]))
 
 
@@ -131,5 +135,5 @@ def _end_of_day(said: str) -> datetime | None:
 def _unit(seat: Seat, unit_id: int) -> Unit:
     found = Unit.objects.filter(project=seat.project, pk=unit_id).select_related("project", "service").first()
     if found is None:
-        raise Http404(f"{seat.project.name} has no unit with this number.")
+        raise Http404(_("{project} has no unit with this number.").format(project=seat.project.name))
     return found

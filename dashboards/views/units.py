@@ -7,6 +7,8 @@ from typing import Any
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from dashboards import words
 from dashboards.changes import acts
@@ -17,7 +19,8 @@ from dashboards.proposals import (
     RECENT,
     Proposal,
     Wish,
-    next_preset,
+    neighbour,
+    next_planned,
     place,
     propose,
     read_wish,
@@ -28,6 +31,7 @@ from dashboards.seats import Seat, project_page
 from dashboards.unit_charts import SPANS, USUAL_SPAN, frame, latency_chart, mismatch_chart
 from dashboards.views.door import door_of, holds, open_here
 from dashboards.views.standpoint import Subject, subject_of
+from dashboards.vocabulary import spoken
 from migrator.core.gate import Gate, Word
 from migrator.core.stages import ALL, RUNGS, Direction, Scrutiny, Stage
 from migrator.inventory.queries import fields_of
@@ -88,31 +92,36 @@ def sentence(subject: Subject) -> str:
     """The page's answer: may the next step be taken?"""
     verdict, position = subject.verdict, subject.unit.position
     if subject.unit.gone_at:
-        return "No longer in its specification: it is not routed any more."
+        return _("No longer in its specification: it is not routed any more.")
     if position.stage is Stage.BACKLOG:
-        return "Not started: legacy answers, and the candidate is not asked."
+        return _("Not started: legacy answers, and the candidate is not asked.")
     if position.stage in (Stage.REMOVAL, Stage.REMOVED):
-        return f"{position.rung.label}: the candidate answers everyone."
+        return _("{stage}: the candidate answers everyone.").format(stage=spoken(position.rung.label))
     if verdict.word is Word.ROLLBACK:
-        return f"Roll back: {verdict.reason}"
+        return _("Roll back: {reason}").format(reason=verdict.reason)
     if position.stage is Stage.SHADOW:
-        return "Shadow: the candidate receives traffic, and only status and latency are looked at."
+        return _("Shadow: the candidate receives traffic, and only status and latency are looked at.")
     if verdict.promotes:
         return f"{_step(subject)}: {verdict.reason}"
     missing = verdict.pairs_missing if subject.evidence.pairs else None
-    more = f" About {words.number(missing)} more clean pairs are needed." if missing else ""
+    more = ""
     if verdict.word is Word.HOLD and not position.candidate:
-        more = " Fix the candidate, or accept the difference."
-    return f"{'Hold' if verdict.word is Word.HOLD else 'Not enough is known'}: {verdict.reason}{more}"
+        more = _("Fix the candidate, or accept the difference.")
+    elif missing:
+        more = ngettext(
+            "About {count} more clean pair is needed.", "About {count} more clean pairs are needed.", missing
+        ).format(count=words.number(missing))
+    told = _("Hold: {reason}") if verdict.word is Word.HOLD else _("Not enough is known: {reason}")
+    return f"{told.format(reason=verdict.reason)} {more}".strip()
 
 
 def _step(subject: Subject) -> str:
     """What a promoting verdict allows: `Safe to raise to 10 %`."""
     position = subject.unit.position
     if position.stage is Stage.CANARY:
-        goal = next_preset(position.candidate)
-        return f"Safe to raise to {words.percentage(goal)}" if goal else "Safe to cut over"
-    return "Safe to move to canary" if position.stage is Stage.SIDE_BY_SIDE else "Safe"
+        goal = next_planned(position.candidate)
+        return _("Safe to raise to {share}").format(share=words.percentage(goal)) if goal else _("Safe to cut over")
+    return _("Safe to move to canary") if position.stage is Stage.SIDE_BY_SIDE else _("Safe")
 
 
 PLACES = {"mismatches": "differences", "deploys": "history", "latency": "course", "series": "course"}
@@ -152,7 +161,7 @@ class Preset:
 def controls(subject: Subject, wish: Wish, proposal: Proposal) -> dict[str, Any]:
     """The traffic panel: which stages are in reach, which shares, and what is proposed."""
     position, target = subject.unit.position, proposal.target
-    following = next_preset(position.candidate)
+    following = next_planned(position.candidate)
     return {
         "proposal": proposal,
         "legacy_bp": ALL - position.candidate,
@@ -170,8 +179,8 @@ def controls(subject: Subject, wish: Wish, proposal: Proposal) -> dict[str, Any]
             )
             for share in PRESETS
         ],
-        "lower": f"{max(0, target.candidate - 100) / 100:g}",
-        "higher": f"{min(ALL, target.candidate + 100) / 100:g}",
+        "lower": f"{neighbour(target.candidate, up=False) / 100:g}",
+        "higher": f"{neighbour(target.candidate, up=True) / 100:g}",
         "candidate_text": f"{target.candidate / 100:g}",
         "mirror_text": f"{target.mirror / 100:g}",
     }
@@ -211,8 +220,9 @@ class Change:
 
     @property
     def told(self) -> str:
-        who = "You" if self.is_mine else self.entry.actor
-        return f"{who} changed {place(self.entry.before).lower()} to {place(self.entry.after).lower()}"
+        told = _("You changed {before} to {after}") if self.is_mine else _("{who} changed {before} to {after}")
+        before, after = place(self.entry.before).lower(), place(self.entry.after).lower()
+        return told.format(who=self.entry.actor, before=before, after=after)
 
 
 def last_change(seat: Seat, subject: Subject, entries: list[Entry], now: datetime) -> Change | None:
@@ -247,12 +257,14 @@ def conflict(seen: int | None, proposal: Proposal, entries: list[Entry], now: da
         return None
     last = entries[0]
     overtaken = next((entry for entry in entries if entry.unit_version == seen + 1), None)
-    start = f" from {place(overtaken.before).lower()}" if overtaken else ""
+    mine = place(proposal.target).lower()
+    if overtaken:
+        mine = _("{mine} from {start}").format(mine=mine, start=place(overtaken.before).lower())
     return Conflict(
         who=last.actor,
         theirs=place(last.after).lower(),
         ago=words.ago(last.at, now=now),
-        mine=place(proposal.target).lower() + start,
+        mine=mine,
     )
 
 
@@ -260,7 +272,7 @@ def charts(request: HttpRequest, seat: Seat, subject: Subject, entries: list[Ent
     """Both charts over the span that the address names. A unit that never ran has none."""
     span = request.GET.get("span", "")
     span = span if span in SPANS else USUAL_SPAN
-    chosen = {"span": span, "spans": [(name, label) for name, (label, _, _) in SPANS.items()], "charts": []}
+    chosen = {"span": span, "spans": [(name, _(span[0])) for name, span in SPANS.items()], "charts": []}
     if subject.unit.position.stage is Stage.BACKLOG:
         return chosen
     shown = frame(

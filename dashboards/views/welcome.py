@@ -7,10 +7,12 @@ from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from dashboards import words
 from dashboards.parameters import text
 from dashboards.seats import Seat, forbidden, holders, project_page
+from dashboards.vocabulary import spoken
 from migrator.access.rights import Right
 from migrator.inventory.importers.documents import MAX_BYTES
 from migrator.inventory.importers.reading import read_spec
@@ -55,12 +57,12 @@ def shown(request: HttpRequest, seat: Seat, error: str = "") -> HttpResponse:
 def sentence(*, tracked: int, connected: bool, compared: bool) -> str:
     """What comes next."""
     if not tracked:
-        return "Nothing is tracked yet: import what the service offers."
+        return _("Nothing is tracked yet: import what the service offers.")
     if not connected:
-        return f"{words.count(tracked, 'unit')} tracked. Next: put a gateway in front of legacy."
+        return _("{units} tracked. Next: put a gateway in front of legacy.").format(units=words.units(tracked))
     if not compared:
-        return "A data plane is connected. Waiting for the first comparison…"
-    return "The first answers are compared. Everything is in place."
+        return _("A data plane is connected. Waiting for the first comparison…")
+    return _("The first answers are compared. Everything is in place.")
 
 
 def _compared(seat: Seat) -> bool:
@@ -70,11 +72,11 @@ def _compared(seat: Seat) -> bool:
 
 def _import(request: HttpRequest, seat: Seat) -> HttpResponse:
     if not seat.may_edit:
-        message = f"{seat.actor.name} may not {Right.EDIT}."
+        message = _("{name} may not {right}.").format(name=seat.actor.name, right=spoken(Right.EDIT))
         return forbidden(request, message, holders(project=seat.project, right=Right.EDIT))
     file = request.FILES.get("file")
     if file is None:
-        return shown(request, seat, error="Choose a file first: OpenAPI as JSON or YAML, or a GraphQL schema.")
+        return shown(request, seat, error=_("Choose a file first: OpenAPI as JSON or YAML, or a GraphQL schema."))
     try:
         spec = read_spec(file.read(MAX_BYTES + 1), filename=file.name or "the file")
         done = import_specs(
@@ -88,5 +90,10 @@ def _import(request: HttpRequest, seat: Seat) -> HttpResponse:
     except (SpecError, Invalid) as refused:
         return shown(request, seat, error=str(refused))
     counts = done.counts()
-    messages.success(request, f"{words.number(counts['added'])} added, {words.number(counts['changed'])} changed.")
+    messages.success(
+        request,
+        _("{added} added, {changed} changed.").format(
+            added=words.number(counts["added"]), changed=words.number(counts["changed"])
+        ),
+    )
     return HttpResponseRedirect(reverse("welcome", args=[seat.project.slug]))

@@ -45,6 +45,8 @@ ROLE_OF_SCOPE: dict[str, Role] = {Scope.READ: Role.VIEWER, Scope.OPERATE: Role.E
 
 PROGRAM = "token "
 """What the name of an actor that is a program begins with."""
+NAME_LENGTH = 200
+"""Characters of an actor's name: no column that keeps one takes more."""
 
 
 class Via(StrEnum):
@@ -70,8 +72,15 @@ class Actor:
     rights: frozenset[Right]
     """What holds for the whole project."""
     user_id: int | None = None
+    owner_id: int | None = None
+    """The person who made the token that a program acts with."""
     team_rights: Mapping[int, frozenset[Right]] = field(default_factory=dict)
     """What holds beside it for one team's units, by the team's id."""
+
+    @property
+    def person_id(self) -> int | None:
+        """Who is behind it, be it through a token of theirs. None: a host, a part of the product, nobody's token."""
+        return self.owner_id if self.user_id is None else self.user_id
 
     def may(self, right: Right) -> bool:
         return right in self.rights
@@ -141,16 +150,24 @@ def program(*, token: Token, project: Project, via: Via = Via.API) -> Actor:
     """A token as an actor. A token of another project gets no right here."""
     role = ROLE_OF_SCOPE.get(token.scope)
     at_home = token.project_id is None or token.project_id == project.pk
-    return Actor(name=f"{PROGRAM}{token.name}", via=via, rights=RIGHTS[role] if role and at_home else frozenset())
+    rights = RIGHTS[role] if role and at_home else frozenset()
+    return Actor(name=name_of(token), via=via, rights=rights, owner_id=token.owner_id)
+
+
+def name_of(token: Token) -> str:
+    """What the ledger calls a program: `token ci of ana`, or `token ci` where nobody is known to have made it."""
+    of = f" of {token.owner.get_username()}" if token.owner else ""
+    return f"{PROGRAM}{token.name}{of}"[:NAME_LENGTH]
 
 
 def program_named(*, name: str, project: Project, via: Via, now: datetime) -> Actor:
     """The program that asked for something earlier, with the rights of now: none where its token is gone."""
     at_home = Q(project=project) | Q(project__isnull=True)
     in_force = Q(expires_at__isnull=True) | Q(expires_at__gt=now)
-    called = name.removeprefix(PROGRAM)
-    tokens = Token.objects.filter(at_home, in_force, name=called, revoked_at__isnull=True)
-    known = [program(token=token, project=project, via=via) for token in tokens]
+    # A token without an owner is called by its name alone; an owner's name comes after it.
+    called = Q(owner__isnull=True, name=name.removeprefix(PROGRAM)) | Q(owner__isnull=False)
+    tokens = Token.objects.filter(at_home, in_force, called, revoked_at__isnull=True).select_related("owner")
+    known = [program(token=token, project=project, via=via) for token in tokens if name_of(token) == name]
     nobody = Actor(name=name, via=via, rights=frozenset())
     return max(known, key=lambda actor: len(actor.rights), default=nobody)
 

@@ -13,9 +13,18 @@ PREFIX = "mig_"
 
 
 def create_token(
-    *, name: str, scope: str, now: datetime, project: Project | None = None, expires_at: datetime | None = None
+    *,
+    name: str,
+    scope: str,
+    now: datetime,
+    project: Project | None = None,
+    expires_at: datetime | None = None,
+    owner_id: int | None = None,
 ) -> str:
-    """Make a token and return it. It cannot be shown again: only its SHA-256 is stored. Raises ValueError."""
+    """Make a token and return it. It cannot be shown again: only its SHA-256 is stored. Raises ValueError.
+
+    `owner_id` is the person who answers for it: a program and its owner are one where two people must agree.
+    """
     if scope not in Scope.values:
         raise ValueError(f"scope is one of {', '.join(Scope.values)}, not {scope!r}")
     secret = PREFIX + secrets.token_urlsafe(32)
@@ -27,6 +36,7 @@ def create_token(
         project=project,
         created_at=now,
         expires_at=expires_at,
+        owner_id=owner_id,
     )
     return secret
 
@@ -34,7 +44,7 @@ def create_token(
 def find_token(*, secret: str, now: datetime) -> Token | None:
     """The token of this secret, unless it is unknown, expired or revoked."""
     usable = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now))
-    return Token.objects.filter(usable, digest=digest(secret)).select_related("project").first()
+    return Token.objects.filter(usable, digest=digest(secret)).select_related("project", "owner").first()
 
 
 def digest(secret: str) -> str:

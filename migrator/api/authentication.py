@@ -12,6 +12,7 @@ from rest_framework.exceptions import AuthenticationFailed, PermissionDenied
 from rest_framework.request import Request
 
 from migrator.access.models import Scope, Token
+from migrator.access.rights import name_of
 from migrator.access.tokens import find_token
 
 SCHEME = "Bearer"
@@ -29,7 +30,7 @@ class Program:
     pk: None = None
 
     def get_username(self) -> str:
-        return f"token {self.token.name}"
+        return name_of(self.token)
 
 
 class TokenAuthentication(BaseAuthentication):

@@ -65,11 +65,13 @@ class GateSerializer(serializers.Serializer[Any]):
 
 
 class RefusedStepSerializer(ProblemSerializer):
-    """The ladder or the gate refuses a step. A gate tells its reasons."""
+    """The ladder or a barrier refuses a step. A gate tells its reasons; what takes a second person, where to ask."""
 
     verdict = serializers.CharField(required=False)
     gates = GateSerializer(many=True, required=False)
     pairs_missing = serializers.IntegerField(required=False, allow_null=True)
+    subject = serializers.CharField(required=False, help_text="approval-needed: what takes a second person.")
+    ask = serializers.CharField(required=False, help_text="approval-needed: POST the same step there to ask for it.")
 
 
 PROBLEMS: Final[dict[int, tuple[type[serializers.Serializer[Any]], str]]] = {
@@ -83,7 +85,10 @@ PROBLEMS: Final[dict[int, tuple[type[serializers.Serializer[Any]], str]]] = {
 ALWAYS: Final = (400, 401, 403, 404)
 CURSOR: Final = OpenApiParameter("cursor", str, description="Where a page begins, as `next` and `previous` say.")
 ASK: Final = OpenApiParameter(
-    "ask", bool, description="Where the change takes a second person: ask for one. Answered 202, with the approval."
+    "ask",
+    bool,
+    description="Where the change takes a second person: ask for one. Answered 202, with the approval; whoever gives "
+    "it carries the change out. Without it such a change is refused: 409, `urn:migrator:problem:approval-needed`.",
 )
 PAGE_SIZE: Final = OpenApiParameter("page_size", int, description=CursorPages.page_size_query_description)
 

@@ -4,16 +4,11 @@ One function for each gate, as in core.demands.
 """
 
 from collections.abc import Mapping
-from typing import Final
 
 from migrator.core import harm, stats
 from migrator.core.case import Case, Gate, Pass, milliseconds, percent
-from migrator.core.tally import latency_bucket, quantile
-
-QUANTILE: Final = 0.99
-"""The quantile that the candidate's latency is held against."""
-HARM_OVER_LIMIT: Final = 10
-"""Slowness is harm where so many times as many calls as allowed are proven to be slow: between the two, hold."""
+from migrator.core.slowness import QUANTILE, harmful_share, ratio_budget, slower_than
+from migrator.core.tally import quantile
 
 
 def candidate_errors(case: Case) -> Gate | None:
@@ -68,18 +63,12 @@ def latency_ratio(case: Case) -> Gate | None:
     )
     if ratio is None or not (legacy or candidate):
         return None
-    name, tail = "latency ratio", quantile(legacy, QUANTILE)
-    if tail is None or not candidate:
-        return _not_measured(name, f"No call of {'legacy' if tail is None else 'the candidate'} was timed.")
-    budget = max(case.policy.latency_floor_ms, ratio * tail)
-    numbers = {"legacy_p99_ms": tail, "candidate_p99_ms": quantile(candidate, QUANTILE), "ratio": ratio}
+    name, budget = "latency ratio", ratio_budget(evidence=case.evidence, policy=case.policy)
+    if budget is None or not candidate:
+        return _not_measured(name, f"No call of {'legacy' if budget is None else 'the candidate'} was timed.")
+    tails = (quantile(histogram, QUANTILE) for histogram in (legacy, candidate))
+    numbers = dict(zip(("legacy_p99_ms", "candidate_p99_ms"), tails, strict=True)) | {"ratio": ratio}
     return _slow(case, name, candidate, limit=1 - QUANTILE, budget=budget, numbers=numbers | {"budget_ms": budget})
-
-
-def slower_than(*, histogram: Mapping[int, int], budget_ms: float) -> int:
-    """How many calls of a histogram (core.tally) lie over a budget, but for those at most 2 % over it."""
-    bucket = latency_bucket(budget_ms)
-    return sum(count for at, count in histogram.items() if at > bucket)
 
 
 def _slow(
@@ -92,7 +81,7 @@ def _slow(
     numbers: Mapping[str, float | None],
 ) -> Gate:
     over, calls = slower_than(histogram=histogram, budget_ms=budget), sum(histogram.values())
-    most = min(limit * HARM_OVER_LIMIT, 0.5)
+    most = harmful_share(limit=limit)
     needed = stats.pairs_needed(bad=over, limit=limit, alpha=case.policy.alpha)
     told = f"{over:,} of {calls:,} calls took longer than {milliseconds(budget)} ({percent(over / calls)})"
     harmful = _proven(over, calls, most, case.policy.beta)

@@ -13,12 +13,13 @@ A unit that regressed counts against its week. Weeks without a finished unit are
 
 import math
 import random
-from bisect import bisect_left
+from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from functools import lru_cache
 from itertools import accumulate
-from typing import Final
+from typing import Final, Protocol
 
 LEAST_WEEKS: Final = 6
 """Fewer weeks of work say nothing about the next ones."""
@@ -29,8 +30,12 @@ RUNS: Final = 1_000
 FAN_POINTS: Final = 52
 HORIZON: Final = 520
 """Weeks. A run that is not over in ten years counts as never over."""
+MORE: Final = 26
+"""Weeks that are drawn on at once where a run needs more: how many changes no future, only how long it takes."""
 SEED: Final = 20
 """The same history gives the same forecast: it moves when the work does, not when a page is loaded again."""
+REMEMBERED: Final = 128
+"""Forecasts that are not made anew when they are asked for again: some 40 KB each."""
 _SEEDS_APART: Final = 1_000_003
 """So that no run of one team shares its dice with a run of another."""
 
@@ -53,6 +58,8 @@ class Stream:
     weeks: tuple[Week, ...]
     grain: float = 1.0
     """How large one unit is: 1 where units are counted, their mean effort where points are."""
+    told: Week = Week(done=0.0, added=0.0)
+    """What others finished and what it uncovered, counted as experience of its own: see core.teams."""
     pace: tuple[float, ...] = ()
     """By what the weeks to come are multiplied, week by week; the last one holds on. Empty: nothing changes."""
 
@@ -95,25 +102,41 @@ class NoForecast:
     reason: str
 
 
-def forecast(*, stream: Stream, today: date, runs: int = RUNS, seed: int = SEED) -> Forecast | NoForecast:
-    """Live through the future `runs` times. `today` is the last day that the weeks cover."""
-    why = _why_not(stream)
+def forecast(
+    *, stream: Stream, today: date, runs: int = RUNS, seed: int = SEED, fanned: bool = True
+) -> Forecast | NoForecast:
+    """Live through the future `runs` times. `today` is the last day that the weeks cover.
+
+    The same question has the same answer, so the last answers are remembered: a page that is loaded again throws no
+    dice. Whoever needs dates alone does without the fan.
+    """
+    return _made(stream, today, runs, seed, fanned)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _made(stream: Stream, today: date, runs: int, seed: int, fanned: bool) -> Forecast | NoForecast:
+    why = why_not(stream)
     if why:
         return NoForecast(reason=why)
-    courses = futures(stream=stream, runs=runs, seed=seed)
-    finish = sorted(course.reached(course.wanted) for course in courses)
+    return summed_up(runs=futures(stream=stream, runs=runs, seed=seed), whole=stream, today=today, fanned=fanned)
+
+
+def summed_up(*, runs: Sequence["Run"], whole: Stream, today: date, fanned: bool = True) -> Forecast:
+    """The forecast that these runs come to. `whole` is all the work that they live through."""
+    finish = sorted(run.end for run in runs)
     return Forecast(
         start=today,
         p50=_day(today, quantile(finish, 0.50)),
         p85=_day(today, quantile(finish, 0.85)),
         p95=_day(today, quantile(finish, 0.95)),
-        weeks_used=len(recent(stream.weeks)),
+        weeks_used=len(recent(whole.weeks)),
         finish=tuple(finish),
-        fan=_fan(courses, stream, until=quantile(finish, 0.95)),
+        fan=_fan(runs, whole, until=quantile(finish, 0.95)) if fanned else (),
     )
 
 
-def _why_not(stream: Stream) -> str:
+def why_not(stream: Stream) -> str:
+    """Why nobody can say when this ends, in a sentence; empty where somebody can."""
     if stream.left <= 0:
         return "Nothing is left to forecast: all of it is done."
     weeks = worked(stream.weeks)
@@ -148,6 +171,23 @@ class _Past:
     pace: tuple[float, ...]
     first: int
     """Weeks to draw at first: so many that a straight line ends within them."""
+    climbs: bool
+    """Whether no week took back more than it finished: then what is done is the most that was done until then."""
+
+
+class Run(Protocol):
+    """One future of some work, or of the work of several."""
+
+    @property
+    def wanted(self) -> float:
+        """What is left, with all that it uncovers; infinity where it never ends."""
+
+    @property
+    def end(self) -> float:
+        """Weeks until all of it is done; infinity where it never is."""
+
+    def of_wanted(self, weeks: Sequence[int]) -> list[float]:
+        """What is done of it after each of so many whole weeks, ascending, one at least."""
 
 
 class Course:
@@ -156,16 +196,20 @@ class Course:
     It counts the most that was done until then: what a bad week takes back was done once, and its date stays.
     """
 
-    __slots__ = ("_dice", "_done", "_past", "_sum", "_weights", "wanted")
+    __slots__ = ("_dice", "_done", "_past", "_sum", "_total", "_weights", "wanted")
 
     def __init__(self, stream: Stream, past: _Past, dice: random.Random) -> None:
         self._past, self._dice = past, dice
-        self._weights = list(accumulate(dice.expovariate(1.0) for _ in past.dones))
+        *self._weights, self._total = accumulate([-math.log(1.0 - dice.random()) for _ in past.dones])
         growth = dice.gammavariate(past.uncovered + 0.5, 1.0) / past.finished
         self.wanted = _wanted(stream, growth, dice.gauss(0.0, 1.0))
         """What is left and what it uncovers, and what that uncovers; infinity where it never ends."""
         self._done: list[float] = []
         self._sum = 0.0
+
+    @property
+    def end(self) -> float:
+        return self.reached(self.wanted)
 
     def reached(self, goal: float) -> float:
         """Weeks until so much is done; infinity where the run does not get there."""
@@ -188,48 +232,71 @@ class Course:
         before = self._done[week - 1] if week else 0.0
         return before + (self._done[week] - before) * (moment - week)
 
-    def of_wanted(self, weeks: int) -> float:
-        """What is done of what is wanted after so many whole weeks, one at least."""
-        if weeks > len(self._done) and self._done and self._done[-1] >= self.wanted:
-            return self.wanted
-        while weeks > len(self._done) and self._extend():
+    def worked_off(self, start: float, size: float) -> float:
+        """When so much is done by whoever begins at `start` (weeks); infinity where the run does not reach so far."""
+        if not (start < math.inf and size < math.inf):
+            return math.inf
+        return max(start, self.reached(self.done_by(start) + size))
+
+    def of_wanted(self, weeks: Sequence[int]) -> list[float]:
+        """What is done of what is wanted after each of so many whole weeks, ascending, one at least."""
+        while weeks[-1] > len(self._done) and not self._is_over() and self._extend():
             pass
-        return min(self.wanted, self._done[min(weeks, len(self._done)) - 1])
+        wanted, done, last = self.wanted, self._done, len(self._done) - 1
+        return [min(wanted, done[min(week - 1, last)]) for week in weeks]
+
+    def _is_over(self) -> bool:
+        return bool(self._done) and self._done[-1] >= self.wanted
 
     def _extend(self) -> bool:
-        """Draw as many weeks again. False at the end of all time."""
-        had, pace = len(self._done), self._past.pace
+        """Draw more weeks. False at the end of all time."""
+        had, past = len(self._done), self._past
         if had >= HORIZON:
             return False
-        weeks = min(HORIZON - had, had or self._past.first)
-        drawn = self._dice.choices(self._past.dones, cum_weights=self._weights, k=weeks)
-        if pace:
-            drawn = [done * pace[min(had + week, len(pace) - 1)] for week, done in enumerate(drawn)]
+        weeks = min(HORIZON - had, max(MORE, had // 4) if had else past.first)
+        drawn = self._drawn(weeks)
+        if past.pace:
+            drawn = [done * past.pace[min(had + week, len(past.pace) - 1)] for week, done in enumerate(drawn)]
         sums = list(accumulate(drawn, initial=self._sum))
         self._sum = sums[-1]
-        self._done += accumulate([max(sums[1], self._done[-1]) if had else sums[1], *sums[2:]], max)
+        if past.climbs:
+            self._done += sums[1:]
+        else:
+            self._done += accumulate([max(sums[1], self._done[-1]) if had else sums[1], *sums[2:]], max)
         return True
+
+    def _drawn(self, weeks: int) -> list[float]:
+        """As random.choices() draws them, in less time: a forecast consists of hundreds of thousands of these."""
+        dones, weights, total, throw = self._past.dones, self._weights, self._total, self._dice.random
+        return [dones[bisect_right(weights, throw() * total)] for _ in range(weeks)]
 
 
 def futures(*, stream: Stream, runs: int, seed: int) -> list[Course]:
     """The runs. The same seed draws the same weeks, however much is left: so two plans are compared run by run."""
-    weeks = recent(stream.weeks)
-    # What came in the very first week is what the work began with: nothing of it was uncovered by what was done.
-    later = worked(stream.weeks)[1:][-MOST_WEEKS:]
-    if not any(week.done > 0 for week in later):
-        later = weeks
+    weeks, own = recent(stream.weeks), experience(stream.weeks)
     past = _Past(
         dones=[week.done for week in weeks],
-        finished=sum(max(0.0, week.done) for week in later),
-        uncovered=max(0.0, sum(week.added for week in later)),
+        finished=own.done + stream.told.done,
+        uncovered=own.added + stream.told.added,
         pace=stream.pace,
-        first=_straight(stream),
+        first=straight_weeks(stream),
+        climbs=all(week.done >= 0 for week in weeks),
     )
     return [Course(stream, past, random.Random(seed * _SEEDS_APART + run)) for run in range(runs)]
 
 
-def _straight(stream: Stream) -> int:
-    """Weeks that a straight line asks for, half a year at least and ten years at most."""
+def experience(weeks: Sequence[Week]) -> Week:
+    """All that was finished in the weeks that are drawn from, and the scope that it uncovered."""
+    # What came in the very first week is what the work began with: nothing of it was uncovered by what was done.
+    later = worked(weeks)[1:][-MOST_WEEKS:]
+    if not any(week.done > 0 for week in later):
+        later = recent(weeks)
+    uncovered = sum(week.added for week in later)
+    return Week(done=sum(max(0.0, week.done) for week in later), added=max(0.0, uncovered))
+
+
+def straight_weeks(stream: Stream) -> int:
+    """Weeks that a straight line asks for, half a year at least and ten years at most: about what each run draws."""
     dones = [week.done for week in recent(stream.weeks)]
     mean = sum(dones) / max(1, len(dones))
     return HORIZON if mean <= 0 else min(HORIZON, max(26, math.ceil(stream.left / mean)))
@@ -259,22 +326,22 @@ def _day(today: date, weeks: float) -> date | None:
     return today + timedelta(days=max(1, math.ceil(weeks * 7 - 1e-9)))
 
 
-def _fan(courses: Sequence[Course], stream: Stream, *, until: float) -> tuple[Fan, ...]:
-    last = math.ceil(until) + 1 if math.isfinite(until) else min(HORIZON, 3 * _straight(stream))
-    wanted = quantile(sorted(course.wanted for course in courses), 0.5)
-    growth = 1.0 - stream.left / wanted  # of what is done, the part that was not known today
-    points = []
+def _fan(runs: Sequence[Run], whole: Stream, *, until: float) -> tuple[Fan, ...]:
+    last = math.ceil(until) + 1 if math.isfinite(until) else min(HORIZON, 3 * straight_weeks(whole))
+    wanted = quantile(sorted(run.wanted for run in runs), 0.5)
+    growth = 1.0 - whole.left / wanted  # of what is done, the part that was not known today
     step = max(1, math.ceil(last / FAN_POINTS))
-    for week in [*range(step - 1, last - 1, step), last - 1]:
-        reached = sorted(course.of_wanted(week + 1) for course in courses)
-        middle = quantile(reached, 0.5)
-        points.append(
-            Fan(
-                weeks=week + 1,
-                low=quantile(reached, 0.15),
-                middle=middle,
-                high=quantile(reached, 0.85),
-                scope=max(0.0, middle) * growth,
-            )
-        )
-    return tuple(points)
+    weeks = [*range(step, last, step), last]
+    rows = zip(*(run.of_wanted(weeks) for run in runs), strict=True)
+    return tuple(_fan_at(week, sorted(row), growth) for week, row in zip(weeks, rows, strict=True))
+
+
+def _fan_at(week: int, reached: Sequence[float], growth: float) -> Fan:
+    middle = quantile(reached, 0.5)
+    return Fan(
+        weeks=week,
+        low=quantile(reached, 0.15),
+        middle=middle,
+        high=quantile(reached, 0.85),
+        scope=max(0.0, middle) * growth,
+    )

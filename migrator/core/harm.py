@@ -7,11 +7,43 @@ so that a long clean history hides nothing. At least two bad ones are always ask
 from collections.abc import Callable, Iterator
 from functools import partial
 from math import ceil
+from typing import Final
 
 from migrator.core import stats
 from migrator.core.evidence import Evidence, Minute
 from migrator.core.policy import Policy
+from migrator.core.slowness import QUANTILE, harmful_share, ratio_budget, slower_than
 from migrator.core.wire import Outcome
+
+NEARLY: Final = 0.99
+"""Where two e-values are only bound to each other by a proof on paper: more than any rounding takes away."""
+ROUNDING: Final = 1e-9
+"""The same of two shares that were divided or multiplied otherwise."""
+
+
+def conceivable(*, evidence: Evidence, policy: Policy) -> bool:
+    """Whether harm may be proven of a unit, from its counts and latencies alone: a fraction of the price of a verdict.
+
+    `evidence` may leave out its callers, and minutes since none of which two or more were bad at a rate over the
+    harm limit. It never answers False where the whole evidence proves harm:
+
+    1. Wrong answers and failures count only as far as every way of counting agrees, so a proof by pairs alone is never
+       the weaker one; and minutes of which none can prove anything add nothing.
+    2. With callers, no more failures are independent than there are failures: fewer of them are a weaker proof
+       against the same number of legacy's failures.
+    3. Slowness knows no callers.
+    4. Critical paths are not among the counts: whoever has some is not ruled out.
+    """
+    enough = 1 / policy.beta
+    # A share within the limit proves nothing, be it of pairs or, fewer among more, of calls.
+    over = bool(evidence.minutes) or evidence.bad > policy.harm_limit * evidence.pairs * (1 - ROUNDING)
+    return (
+        bool(policy.critical_paths)
+        or (over and of_answers(evidence=evidence, policy=policy) >= enough)
+        or (over and of_failures(evidence=evidence, policy=policy) >= enough)
+        or of_share(evidence=evidence, policy=policy) >= enough * NEARLY
+        or of_slowness(evidence=evidence, policy=policy) >= enough
+    )
 
 
 def of_answers(*, evidence: Evidence, policy: Policy) -> float:
@@ -48,6 +80,23 @@ def of_share(*, evidence: Evidence, policy: Policy) -> float:
         errors=independent,
         of_both=independent + evidence.outcomes.get(Outcome.LEGACY_ERROR, 0),
         share=error_share(evidence),
+    )
+
+
+def of_slowness(*, evidence: Evidence, policy: Policy) -> float:
+    """E-value of "more calls of the candidate are slow than is harmless", by whichever budget shows it better."""
+    histogram = evidence.candidate_histogram
+    budgets = (
+        (policy.latency_over, policy.latency_budget_ms),
+        (1 - QUANTILE, ratio_budget(evidence=evidence, policy=policy)),
+    )
+    slow = (
+        (limit, slower_than(histogram=histogram, budget_ms=budget)) for limit, budget in budgets if budget is not None
+    )
+    calls = sum(histogram.values())
+    return max(
+        (stats.proof_by_all(counts=((over, calls),), limit=harmful_share(limit=limit)) for limit, over in slow),
+        default=0.0,
     )
 
 

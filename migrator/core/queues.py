@@ -12,10 +12,11 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from heapq import heappop, heappush
+from functools import lru_cache
 from typing import Final
 
-from migrator.core.forecast import SEED, Course, Stream, futures, quantile
+from migrator.core.forecast import SEED, Course, Stream, futures, quantile, straight_weeks
+from migrator.core.lives import Board, Life, Lived
 
 TEAM_RUNS: Final = 400
 """Runs of the queues: each is dearer than one of a single stream."""
@@ -23,9 +24,16 @@ LEAST_RUNS: Final = 150
 """Of plans with many pieces: the standard error of what is 85 % sure is then 3 %."""
 STEPS: Final = 100_000
 """Pieces to be lived through in all runs: more would take more than a second."""
+LONG: Final = 50_000
+"""Steps that take a quarter of a second, with the moves that are tried."""
+STEPS_A_RUN: Final = 10
+"""What one future of a team costs before its first week, in steps; a step is what a piece costs."""
+WEEKS_A_STEP: Final = 14
 SURE: Final = 0.85
 NOBODY: Final = ""
 """The team of what no team owns."""
+REMEMBERED: Final = 16
+"""Plans whose end is not lived through anew when somebody asks again: some 400 KB each where they are large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,6 +54,14 @@ class Plan:
     teams: Mapping[str, Stream]
     """By name; `left` is what the team's pieces come to."""
     people: Mapping[str, float] = field(default_factory=dict)
+    lent: frozenset[str] = frozenset()
+    """Teams that finished too little to have a pace of their own: theirs is the mean of the others'."""
+    idle: frozenset[str] = frozenset()
+    """Teams with people and nothing left to do anywhere."""
+
+    def __hash__(self) -> int:
+        """By content: answers to a plan are remembered."""
+        return hash((self.pieces, frozenset(self.teams.items()), frozenset(self.people.items())))
 
 
 class Cycle(ValueError):
@@ -117,11 +133,22 @@ def outlook(
     """Live through the plan `runs` times, by itself as often as its size allows.
 
     `drawn` are futures that `draw()` has made already, for as many runs. Raises Cycle where pieces need each other
-    in a ring.
+    in a ring. The same plan ends alike: the last answers are remembered, except to what was drawn before.
     """
-    board, runs = _Board(plan), runs or runs_of(plan)
-    courses = draw(plan=plan, runs=runs, seed=seed) if drawn is None else drawn
-    lived = [_Life(board, {team: each[run] for team, each in courses.items()}).live() for run in range(runs)]
+    runs = runs or runs_of(plan)
+    if drawn is None:
+        return _remembered(plan, today, target, runs, seed)
+    return _lived_through(plan, today, target, runs, drawn)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _remembered(plan: Plan, today: date, target: date | None, runs: int, seed: int) -> Outlook:
+    return _lived_through(plan, today, target, runs, draw(plan=plan, runs=runs, seed=seed))
+
+
+def _lived_through(plan: Plan, today: date, target: date | None, runs: int, drawn: Drawn) -> Outlook:
+    board = _board(plan)
+    lived = [Life(board, {team: courses[run] for team, courses in drawn.items()}).live() for run in range(runs)]
     return Outlook(
         start=today,
         finish=tuple(sorted(run.end for run in lived)),
@@ -133,6 +160,12 @@ def outlook(
 def runs_of(plan: Plan, most: int = TEAM_RUNS, least: int = LEAST_RUNS, steps: int = STEPS) -> int:
     """How often a plan of this size is lived through."""
     return max(least, min(most, steps // max(1, len(plan.pieces))))
+
+
+def takes_long(plan: Plan) -> bool:
+    """Whether living through a plan, and through the moves that could help, takes longer than somebody waits."""
+    steps = sum(STEPS_A_RUN + straight_weeks(stream) // WEEKS_A_STEP for stream in plan.teams.values())
+    return runs_of(plan) * (len(plan.pieces) + steps) > LONG
 
 
 def draw(*, plan: Plan, runs: int, seed: int = SEED, only: Collection[str] | None = None) -> Drawn:
@@ -209,156 +242,29 @@ def ring_among(known: Mapping[str, Piece], caught: Sequence[str]) -> list[str]:
     return seen[seen.index(at) :]
 
 
-# ------------------------------------------------------------------------------------- one run
-
-
-@dataclass(frozen=True, slots=True)
-class _Run:
-    end: float
-    ends: Mapping[str, float]
-    """When each team ended, in weeks."""
-    path: tuple[str, ...]
-    on_path: frozenset[str]
-    """Teams on the critical path."""
-
-
-class _Board:
-    """What is the same in every run: the pieces, who follows whom, and who is first."""
-
-    def __init__(self, plan: Plan) -> None:
-        order = by_urgency(plan.pieces)
-        self.pieces = {piece.id: piece for piece in order}
-        self.rank = {piece.id: at for at, piece in enumerate(order)}
-        self.followers = followers_of(order)
-        self.needs = {piece.id: len({need for need in piece.needs if need in self.rank}) for piece in order}
-        self.free = [pk for pk, count in self.needs.items() if not count]
-        self.by_team = Counter(piece.team for piece in order)
-        self.left = {team: max(stream.left, 1e-9) for team, stream in plan.teams.items()}
-
-
-@dataclass(slots=True)
-class _Desk:
-    """Where one team works in one run: what it could begin with, and what it is at, since when."""
-
-    course: Course
-    stretch: float
-    """What uncovered scope does to the size of its pieces."""
-    ready: list[tuple[int, str]] = field(default_factory=list)
-    at: str | None = None
-    size: float = 0.0
-    since: float = 0.0
-    until: float = 0.0
-
-    def left_at(self, moment: float) -> float:
-        """What is left to do of the piece that it is at."""
-        return max(0.0, self.size - (self.course.done_by(moment) - self.course.done_by(self.since)))
-
-
-class _Life:
-    """One run, event by event: a piece ends, others become ready, teams that were free begin."""
-
-    def __init__(self, board: _Board, courses: Mapping[str, Course]) -> None:
-        self._board = board
-        self._desks = {team: _Desk(course, course.wanted / board.left[team]) for team, course in courses.items()}
-        self._open = dict(board.needs)
-        self._rest: dict[str, float] = {}
-        """What is left of pieces that were put aside, in the course's measure."""
-        self._ending: list[tuple[float, int, str]] = []
-        self._done: dict[str, float] = {}
-        self._because: dict[str, str | None] = {}
-
-    def live(self) -> _Run:
-        for pk in self._board.free:
-            self._make_ready(pk)
-        for desk in self._desks.values():
-            self._begin(desk, 0.0, None)
-        while self._ending:
-            moment, _, pk = heappop(self._ending)
-            desk = self._desks[self._board.pieces[pk].team]
-            if (desk.at, desk.until) == (pk, moment):  # else it was put aside meanwhile
-                self._end(pk, desk)
-        return self._summed_up()
-
-    def _make_ready(self, pk: str) -> _Desk | None:
-        desk = self._desks.get(self._board.pieces[pk].team)
-        if desk is not None:
-            heappush(desk.ready, (self._board.rank[pk], pk))
-        return desk
-
-    def _begin(self, desk: _Desk, moment: float, because: str | None) -> None:
-        """Take up the most urgent piece, unless the team is at one that is not put aside for it."""
-        if not desk.ready or (desk.at is not None and not self._put_aside(desk, desk.at, moment)):
-            return
-        rank, pk = heappop(desk.ready)
-        size = self._rest.get(pk, self._board.pieces[pk].size * desk.stretch)
-        end = _worked_off(desk.course, moment, size)
-        desk.at = None
-        if not math.isfinite(end):
-            return
-        desk.at, desk.size, desk.since, desk.until = pk, size, moment, end
-        # Taken up again it hangs on what it hung on first: its team was at work all the time.
-        self._because.setdefault(pk, because)
-        heappush(self._ending, (end, rank, pk))
-
-    def _put_aside(self, desk: _Desk, pk: str, moment: float) -> bool:
-        """What nobody waits for gives way to what somebody waits for."""
-        followers = self._board.followers
-        if followers[pk] or not followers[desk.ready[0][1]]:
-            return False
-        self._rest[pk] = desk.left_at(moment)
-        heappush(desk.ready, (self._board.rank[pk], pk))
-        return True
-
-    def _end(self, pk: str, desk: _Desk) -> None:
-        moment = self._done[pk] = desk.until
-        desk.at = None
-        woken = [desk]
-        for after in self._board.followers[pk]:
-            self._open[after] -= 1
-            if not self._open[after] and (other := self._make_ready(after)) is not None:
-                woken.append(other)
-        for each in woken:
-            self._begin(each, moment, pk)
-
-    def _summed_up(self) -> _Run:
-        pieces, ends = self._board.pieces, dict.fromkeys(self._board.by_team, 0.0)
-        count = Counter(pieces[pk].team for pk in self._done)
-        for pk, moment in self._done.items():
-            ends[pieces[pk].team] = moment  # they ended in this order
-        ends |= {team: math.inf for team, wanted in self._board.by_team.items() if count[team] < wanted}
-        end = max(ends.values(), default=0.0)
-        path = self._path() if math.isfinite(end) else self._undone()
-        return _Run(end=end, ends=ends, path=path, on_path=frozenset(pieces[pk].team for pk in path))
-
-    def _path(self) -> tuple[str, ...]:
-        path: list[str] = []
-        last = next(reversed(self._done), None)
-        while last is not None:
-            path.append(last)
-            last = self._because[last]
-        return tuple(path)
-
-    def _undone(self) -> tuple[str, ...]:
-        """What the end hangs on where there is none: pieces that nothing but their own team keeps from being done."""
-        return tuple(pk for pk, needs in self._open.items() if not needs and pk not in self._done)
-
-
-def _worked_off(course: Course, start: float, size: float) -> float:
-    """When a team that begins at `start` (weeks) has done `size`; infinity where its future does not reach so far."""
-    if not math.isfinite(start) or not math.isfinite(size):
-        return math.inf
-    return max(start, course.reached(course.done_by(start) + size))
+def _board(plan: Plan) -> Board:
+    order = by_urgency(plan.pieces)
+    rank = {piece.id: at for at, piece in enumerate(order)}
+    followers = followers_of(order)
+    return Board(
+        ids=[piece.id for piece in order],
+        teams=[piece.team for piece in order],
+        sizes=[piece.size for piece in order],
+        followers=[[rank[after] for after in followers[piece.id]] for piece in order],
+        needs=[len({need for need in piece.needs if need in rank}) for piece in order],
+        left={team: max(stream.left, 1e-9) for team, stream in plan.teams.items()},
+    )
 
 
 # -------------------------------------------------------------------------------------- summed up
 
 
-def _teams(plan: Plan, lived: Sequence[_Run], today: date, target: date | None) -> tuple[TeamOutlook, ...]:
+def _teams(plan: Plan, lived: Sequence[Lived], today: date, target: date | None) -> tuple[TeamOutlook, ...]:
     found = [_team(team, plan, lived, today, target) for team in plan.teams]
     return tuple(sorted(found, key=lambda each: (-each.critical, -each.left, each.team)))
 
 
-def _team(team: str, plan: Plan, lived: Sequence[_Run], today: date, target: date | None) -> TeamOutlook:
+def _team(team: str, plan: Plan, lived: Sequence[Lived], today: date, target: date | None) -> TeamOutlook:
     ends = sorted(run.ends.get(team, 0.0) for run in lived)
     after = sorted(run.end - run.ends.get(team, 0.0) for run in lived if team in run.on_path and math.isfinite(run.end))
     tail = quantile(after, SURE) if after else 0.0

@@ -7,10 +7,11 @@ over a newcomer counts for a part of a person, and takes a part of one away.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 from migrator.core.forecast import SEED, Stream
-from migrator.core.queues import STEPS, SURE, Outlook, Plan, draw, outlook, runs_of
+from migrator.core.queues import REMEMBERED, STEPS, SURE, Outlook, Plan, draw, outlook, runs_of
 
 RAMP_UP_WEEKS: Final = 4
 NEWCOMER: Final = 0.5
@@ -93,12 +94,14 @@ def _unchanged(plan: Plan, other: Plan, team: str) -> bool:
 
 def _check(plan: Plan, people: Mapping[str, float], move: Move) -> None:
     for part, team in (("giver", move.giver), ("taker", move.taker)):
-        if team not in plan.teams:
+        if team not in plan.teams and team not in people:
             raise Impossible(part, f"There is no team {team} in this plan.")
         if team not in people:
             raise Impossible(part, f"Nobody said how many people {team} has. Say so first.")
     if move.giver == move.taker:
         raise Impossible("taker", "People move from one team to another one.")
+    if move.taker not in plan.teams:
+        raise Impossible("taker", f"{move.taker} has nothing left to do.")
     if not 0 < move.people <= people[move.giver]:
         raise Impossible("people", f"{move.giver} has {people[move.giver]:g} people to give, not {move.people:g}.")
     if plan.people[move.taker] <= 0:
@@ -142,7 +145,15 @@ class Ranked:
 def best_moves(
     *, plan: Plan, today: date, target: date | None = None, people: float = 1.0, seed: int = SEED
 ) -> tuple[Ranked, ...]:
-    """Moves that bring the end nearer, the best first: from teams that the end hangs on least to those it hangs on."""
+    """Moves that bring the end nearer, the best first: from teams that the end hangs on least to those it hangs on.
+
+    The same plan has the same moves: the last answers are remembered. Raises queues.Cycle.
+    """
+    return _ranked(plan, today, target, people, seed)
+
+
+@lru_cache(maxsize=REMEMBERED)
+def _ranked(plan: Plan, today: date, target: date | None, people: float, seed: int) -> tuple[Ranked, ...]:
     runs = runs_of(plan, most=RANKING_RUNS, least=LEAST_RANKING_RUNS, steps=STEPS // 3)
     drawn = draw(plan=plan, runs=runs, seed=seed)
     now = outlook(plan=plan, today=today, target=target, runs=runs, drawn=drawn)
@@ -159,7 +170,9 @@ def best_moves(
 def _worth_a_try(plan: Plan, now: Outlook, people: float) -> Iterable[Move]:
     ranked: Sequence[str] = [each.team for each in now.teams if plan.people.get(each.team, 0.0) > 0]
     takers = ranked[:TRIED]
-    givers = [team for team in reversed(ranked) if plan.people[team] > people][:TRIED]
+    # Who has nothing left to do can go as a whole; who has, keeps somebody.
+    idle = sorted(team for team in plan.idle if plan.people.get(team, 0.0) >= people)
+    givers = [*idle, *(team for team in reversed(ranked) if plan.people[team] > people)][:TRIED]
     return [Move(giver=giver, taker=taker, people=people) for taker in takers for giver in givers if giver != taker]
 
 

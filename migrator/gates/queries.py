@@ -5,13 +5,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from migrator.core import harm
 from migrator.core.gate import Evidence, Verdict, judge
 from migrator.core.policy import Policy
 from migrator.gates.layers import policies_of as policies_of
 from migrator.gates.layers import policy_of as policy_of
 from migrator.gates.waivers import waived
 from migrator.inventory.models import Unit
-from migrator.observations.queries import evidence_of
+from migrator.observations.queries import bare_evidence, evidence_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,3 +47,17 @@ def judgements(*, units: Sequence[Unit], now: datetime) -> dict[int, Judgement]:
         )
         for unit in units
     }
+
+
+def perhaps_harmful(*, units: Sequence[Unit], now: datetime) -> list[Unit]:
+    """Those of which harm may be proven at this moment, in their order, for a fraction of what verdicts cost.
+
+    Whoever is left out is one whose evidence proves no harm: `judgements` would not say rollback.
+    """
+    policies = policies_of(units=units)
+    known = bare_evidence(units=units, policies=policies, now=now)
+    return [
+        unit
+        for unit in units
+        if unit.pk not in known or harm.conceivable(evidence=known[unit.pk], policy=policies[unit.pk])
+    ]

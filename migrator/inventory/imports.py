@@ -36,6 +36,13 @@ _UPDATE: Final = """
 """
 
 
+_REMEMBER_ABSENCES: Final = """
+    INSERT INTO inventory_absence (unit_id, gone_at, back_at)
+    SELECT id, gone_at, greatest(gone_at, %s) FROM inventory_unit WHERE id = ANY(%s) AND gone_at IS NOT NULL
+"""
+"""Before units come back: the history of scope goes on saying that they were not there."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImportReport:
     """What an import did, or would do: keys of units. Every unit of the specs is in exactly one of the first four."""
@@ -51,9 +58,11 @@ class ImportReport:
     renamed: tuple[tuple[str, str], ...]
     """Before and after, where only the names of parameters changed. They count as changed."""
     warnings: tuple[str, ...]
+    back: tuple[str, ...] = ()
+    """In scope again after they were gone. They count as changed."""
 
     def counts(self) -> dict[str, int]:
-        return {name: len(keys) for name, keys in asdict(self).items()} | {"warnings": len(self.warnings)}
+        return {name: len(keys) for name, keys in asdict(self).items() if name != "back"}
 
 
 def service_for_import(*, project: Project, name: str | None, dry_run: bool = False) -> Service:
@@ -149,6 +158,7 @@ def _report(plan: Plan, warnings: Sequence[str]) -> ImportReport:
             (change.known.key, change.spec.key) for change in plan.changed if change.known.key != change.spec.key
         ),
         warnings=tuple(warnings),
+        back=tuple(change.spec.key for change in plan.changed if change.known.gone),
     )
 
 
@@ -220,7 +230,10 @@ class _Writing:
         if not self.plan.changed:
             return
         rows = [self._changed_row(change) for change in self.plan.changed]
+        back = [change.known.id for change in self.plan.changed if change.known.gone]
         with connection.cursor() as cursor:
+            if back:
+                cursor.execute(_REMEMBER_ABSENCES, [self.now, back])
             cursor.execute(_UPDATE, [version, *map(list, zip(*rows, strict=True))])
 
     def _changed_row(self, change: Change) -> tuple[Any, ...]:

@@ -195,8 +195,11 @@ class Unit(models.Model):
             models.Index(fields=["project", "kind", "key"], name="unit_of_kind"),
             models.Index(fields=["service", "key"], name="unit_of_service"),
             models.Index(fields=["team", "key"], name="unit_of_team", condition=Q(team__isnull=False)),
-            # Read by the burn-up: how scope grew.
+            # Read by the burn-up: how scope grew, and how it shrank.
             models.Index(fields=["project", "added_at"], name="unit_scope_history"),
+            models.Index(fields=["project", "gone_at"], name="unit_gone", condition=Q(gone_at__isnull=False)),
+            # Read by the burndown: what has stood longest where it stands.
+            models.Index(fields=["project", "stage_since"], name="unit_standing", condition=Q(gone_at__isnull=True)),
         ]
 
     def __str__(self) -> str:
@@ -232,6 +235,26 @@ class TagChange(models.Model):
 
     def __str__(self) -> str:
         return f"tags of {self.unit_id} at {self.at}"
+
+
+class Absence(models.Model):
+    """A while in which a unit was not in scope: gone from its spec, and back when a spec named it again.
+
+    A unit that is away now has its `gone_at` instead.
+    """
+
+    unit = models.ForeignKey(Unit, on_delete=models.CASCADE, related_name="absences")
+    gone_at = models.DateTimeField()
+    back_at = models.DateTimeField()
+
+    class Meta:
+        ordering: ClassVar = ["id"]
+        constraints: ClassVar = [
+            models.CheckConstraint(condition=Q(back_at__gte=models.F("gone_at")), name="back_after_it_was_gone"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.unit_id} was away from {self.gone_at} to {self.back_at}"
 
 
 class ObservedEndpoint(models.Model):

@@ -3,9 +3,10 @@
 from datetime import datetime
 from typing import Any
 
+from django.contrib.auth import get_user_model
 from django.db import transaction
 
-from migrator.access.models import Membership, Role, Scope, Token
+from migrator.access.models import Membership, Role, Scope, SecondFactor, Token
 from migrator.access.rights import Actor, Right, demand
 from migrator.access.tokens import create_token
 from migrator.inventory import services as inventory
@@ -102,6 +103,39 @@ def remove_member(*, membership: Membership, actor: Actor, now: datetime) -> Non
         _record_settings(project, actor, now, headline, person=name, role=None, team=_name(team))
 
 
+@transaction.atomic
+def reset_second_factor(*, project: Project, user: Any, actor: Actor, now: datetime) -> None:
+    """Forget a member's second factor, because their phone is gone: they set up another. Repeating it is harmless.
+
+    Raises Forbidden without the right, and Invalid for one's own, which takes a code, and for somebody who also works
+    where the actor does not manage: there the factor guards what is not theirs to open.
+    """
+    demand(actor=actor, right=Right.MANAGE)
+    if user.pk == actor.user_id:
+        raise Invalid("person", "You remove your own on your account page, with a code.")
+    if not Membership.objects.filter(project=project, user=user).exists():
+        raise Invalid("person", f"{user.get_username()} is not in {project.name}.")
+    elsewhere = _beyond(user, actor)
+    if elsewhere:
+        raise Invalid("person", f"{user.get_username()} is in {elsewhere} too: whoever manages that as well resets it.")
+    gone, _ = SecondFactor.objects.filter(user=user).delete()
+    if gone:
+        name = user.get_username()
+        _record_settings(project, actor, now, f"second factor of {name} reset", person=name)
+
+
+def _beyond(user: Any, actor: Actor) -> str:
+    """What a person works in that the actor does not manage, by its name; empty where that is nothing."""
+    if get_user_model().objects.filter(pk=actor.user_id or 0, is_superuser=True).exists():
+        return ""
+    if user.is_superuser:
+        return "every project"
+    managed = Membership.objects.filter(user=actor.user_id, role=Role.ADMIN, team__isnull=True).values("project")
+    others = Membership.objects.filter(user=user).exclude(project__in=managed).select_related("project")
+    first = others.order_by("project__slug").first()
+    return first.project.name if first else ""
+
+
 def _keep_an_admin(membership: Membership, actor: Actor, *, what: str) -> None:
     """The last admin of a project cannot go: nobody would be left to let anybody in."""
     if membership.role != Role.ADMIN or membership.team_id is not None or membership.user_id != actor.user_id:
@@ -189,9 +223,11 @@ def token(
         raise Invalid("scope", f"scope is one of {', '.join(Scope.values)}, not {scope!r}.")
     if expires_at is not None and expires_at <= now:
         raise Invalid("expires_at", "A token ends in the future, or not at all.")
-    secret = create_token(name=told[:100], scope=scope, now=now, project=project, expires_at=expires_at)
+    secret = create_token(
+        name=told[:100], scope=scope, now=now, project=project, expires_at=expires_at, owner_id=actor.person_id
+    )
     ends = expires_at.isoformat() if expires_at else None
-    _record_settings(project, actor, now, f"token {told}: {scope}", token=told, scope=scope, expires_at=ends)
+    _record_settings(project, actor, now, f"token {told} made, scope {scope}", token=told, scope=scope, expires_at=ends)
     return secret
 
 

@@ -18,12 +18,13 @@ def import_specs(*, actor: Actor, reason: str = "", file: str = "", **options: A
     report = import_units(**options)
     if not options.get("dry_run"):
         service = options["service"]
-        told = f"{len(report.added):,} added, {len(report.gone):,} gone"
+        back = f", {len(report.back):,} back" if report.back else ""
+        told = f"{len(report.added):,} added, {len(report.gone):,} gone{back}"
         scope(
             project=options["project"],
             actor=actor,
             now=options["now"],
-            added=len(report.added),
+            added=len(report.added) + len(report.back),
             gone=len(report.gone),
             headline=f"{file or 'spec'} of {service.name}: {told}",
             reason=reason,

@@ -27,13 +27,12 @@ class Instance:
     runtime: Path
     logs: Path
     env: Mapping[str, str] = field(default_factory=dict)
-    """On top of our own environment: DATABASE_URL, REDIS_URL, SECRET_KEY where they are not the checkout's."""
+    """On top of our own environment: DATABASE_URL, REDIS_URL, SECRET_KEY where they are not the checkout's, and the
+    PUBLIC_URL that links in messages begin with."""
 
     @property
     def url(self) -> str:
-        """What to type into a browser on this machine: nobody can visit 0.0.0.0."""
-        host = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(self.host, self.host)  # noqa: S104
-        return f"http://[{host}]:{self.port}" if ":" in host else f"http://{host}:{self.port}"
+        return address_of(self.host, self.port)
 
     @property
     def web_upstream(self) -> str:
@@ -58,6 +57,12 @@ class Instance:
     def manage(self, *arguments: str) -> Child:
         """`manage.py …` as a process to run to its end."""
         return self.child(arguments[0], str(CHECKOUT / "manage.py"), *arguments)
+
+
+def address_of(host: str, port: int) -> str:
+    """What to type into a browser on this machine: nobody can visit 0.0.0.0."""
+    visited = {"0.0.0.0": "127.0.0.1", "::": "::1", "": "127.0.0.1"}.get(host, host)  # noqa: S104
+    return f"http://[{visited}]:{port}" if ":" in visited else f"http://{visited}:{port}"
 
 
 def children(instance: Instance) -> list[Child]:

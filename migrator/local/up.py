@@ -20,7 +20,7 @@ from typing import Final, Protocol
 from migrator.local import addresses
 from migrator.local.child import reap
 from migrator.local.ownership import may_enter, own_directory, server_user
-from migrator.local.product import Instance, children
+from migrator.local.product import Instance, address_of, children
 from migrator.local.servers import Postgres, ServerFailed, Valkey
 from migrator.local.supervisor import StartFailed, Stopped, Supervisor, say
 
@@ -78,15 +78,17 @@ def asked_for(environ: dict[str, str]) -> tuple[Instance, float | None]:
     """The instance that HOST, PORT and SECONDS describe. Raises Refused naming what is wrong."""
     runtime, state = addresses.runtime_dir(), addresses.state_dir()
     seconds = environ.get("SECONDS", "")
+    host, port = environ.get("HOST") or "127.0.0.1", port_number("PORT", environ.get("PORT") or "8000")
     instance = Instance(
-        host=environ.get("HOST") or "127.0.0.1",
-        port=port_number("PORT", environ.get("PORT") or "8000"),
+        host=host,
+        port=port,
         runtime=runtime,
         logs=state / "logs",
         env={
             "DATABASE_URL": environ.get("DATABASE_URL") or addresses.database_url(runtime),
             "REDIS_URL": environ.get("REDIS_URL") or addresses.redis_url(runtime),
             "SECRET_KEY": environ.get("SECRET_KEY") or addresses.secret_key(state),
+            "PUBLIC_URL": environ.get("PUBLIC_URL") or address_of(host, port),
         },
     )
     try:

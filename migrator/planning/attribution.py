@@ -10,7 +10,7 @@ A mapping is YAML:
 
 `{name}` in `files` stands for one part of a path, and for the same in what the lines go to; `functions` takes only
 the code from a line that holds these words to the next line that is not deeper. The first entry that fits a file
-and finds its units counts, and all of them where they name functions.
+and finds its units counts, and all of them where they name functions; after those it has what is left of the file.
 """
 
 import re
@@ -110,7 +110,8 @@ class Attributing:
             units = self._meant(entry, match.groupdict()) if match else []
             if not units:
                 continue
-            lines = lines_of(source, entry.functions) if entry.functions else source.lines
+            rest = max(0, source.lines - claimed)  # no line goes to two entries
+            lines = min(rest, lines_of(source, entry.functions)) if entry.functions else rest
             if lines:
                 self.found.claim(units, lines)
             claimed += lines
@@ -160,7 +161,9 @@ def read_mapping(text: str) -> list[Entry]:
     """The entries of a mapping in YAML. Raises Invalid naming the entry that cannot be taken."""
     try:
         document = yaml.safe_load(text)
-    except yaml.YAMLError as error:
+    except RecursionError:
+        raise Invalid("mapping", "The mapping is nested too deeply.") from None
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: a date that is none, such as 2001-99-99
         raise Invalid("mapping", f"The mapping is no YAML: {' '.join(str(error).split())}.") from None
     if not isinstance(document, list) or not 0 < len(document) <= MOST_ENTRIES:
         raise Invalid("mapping", f"A mapping is a list of 1 to {MOST_ENTRIES:,} entries, each with `files`.")
@@ -182,7 +185,7 @@ def _entry(number: int, given: Any) -> Entry:
     )
 
 
-_GLOB: Final = re.compile(r"\*\*/|\*\*|\*|\?|\{[A-Za-z_]\w*\}|[^*?{]+|\{")
+_GLOB: Final = re.compile(r"\*\*/|\*\*|\*|\?|\{[A-Za-z_][A-Za-z0-9_]*\}|[^*?{]+|\{")
 
 
 def glob(pattern: str) -> re.Pattern[str]:

@@ -1,6 +1,6 @@
 """The week of a project in a few sentences, told on Monday morning: what a manager would ask for otherwise."""
 
-from datetime import date, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Final
 
 from django.db import transaction
@@ -59,17 +59,22 @@ def _tell(project: Project, monday: date, now: datetime) -> bool:
 
 
 def digest(*, project: Project, monday: date, now: datetime) -> str:
-    """What happened since that Monday, and where it leads; empty where nothing is in scope."""
-    found = prospect(project=project, now=now)
+    """What happened in the week of that Monday, and where it leads; empty where nothing is in scope.
+
+    The week ends on Sunday however late it is told: what came after is the next week's news, and is told once.
+    """
+    begin = datetime.combine(monday, time(), tzinfo=UTC)
+    until = min(now, begin + WEEK - timedelta(microseconds=1))
+    found = prospect(project=project, now=until)
     if not found.found.scope[-1]:
         return ""
-    told = since(project=project, found=found, units=Slice(), day=monday)
+    told = since(project=project, found=found, units=Slice(), day=monday, until=until)
     parts = [
         _done(found, told),
         _scope(told),
         _forecast(found, told),
-        _holding(project, found, now),
-        _rollbacks(project, monday, now),
+        _holding(project, found, until),
+        _rollbacks(project, begin, until),
         _stuck(project, now),
     ]
     return " ".join(filter(None, parts))[:LONGEST]
@@ -119,9 +124,8 @@ def _holding(project: Project, found: Prospect, now: datetime) -> str:
     return f"It hangs on {teams[0].team}: {teams[0].left:,.0f} left.{f' {teams[0].stuck}' if teams[0].stuck else ''}"
 
 
-def _rollbacks(project: Project, monday: date, now: datetime) -> str:
-    start = datetime.combine(monday, time(), tzinfo=now.tzinfo)
-    back = Flip.objects.filter(project=project, direction=Direction.BACK, at__gte=start)
+def _rollbacks(project: Project, begin: datetime, until: datetime) -> str:
+    back = Flip.objects.filter(project=project, direction=Direction.BACK, at__gte=begin, at__lte=until)
     keys = list(back.order_by("unit__key").values_list("unit__key", flat=True).distinct())
     if not keys:
         return "Nothing was rolled back."

@@ -105,8 +105,8 @@ def read(path: Path, root: Path) -> Source | None:
     """None for what is no text that a person wrote: binary, huge or minified; and for what cannot be read."""
     language = LANGUAGES.get(path.suffix.lower())
     try:
-        if language is None or path.stat().st_size > MOST_BYTES:
-            return None
+        if language is None or not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None  # what is no file, such as a pipe, would be waited for
         content = path.read_bytes()
     except OSError:
         return None

@@ -4,8 +4,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from math import isfinite
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
+from django.core.exceptions import ObjectDoesNotExist
 from django.db import IntegrityError, connection, transaction
 from django.db.models import QuerySet
 
@@ -19,6 +20,7 @@ from migrator.inventory.services import Invalid
 from migrator.ledger.models import Kind
 from migrator.ledger.services import record
 from migrator.planning import counting
+from migrator.planning.families import with_fields
 from migrator.planning.models import (
     DONE_STAGES,
     Baseline,
@@ -32,6 +34,7 @@ from migrator.planning.models import (
 )
 from migrator.planning.queries import Slice, prospect
 from migrator.planning.queries.rings import ring_with
+from migrator.planning.texts import kept, line
 
 BATCH: Final = 1_000
 REASON: Final = 1_000
@@ -42,6 +45,7 @@ _JOIN: Final = (
     "INSERT INTO planning_phaseunit (phase_id, unit_id, added_at, added_by, reason, removed_by)"
     " SELECT %s, chosen.id, %s, %s, %s, '' FROM ({query}) AS chosen"
 )
+Row = TypeVar("Row", Phase, Milestone)
 MOST_POINTS: Final = 1_000_000.0
 MOST_PEOPLE: Final = 10_000.0
 
@@ -59,21 +63,24 @@ def save_phase(
     phase: Phase | None = None,
     deadline: date | None = None,
     done_at: str = Stage.CUTOVER,
-    description: str = "",
+    description: str | None = None,
     position: int | None = None,
     reason: str = "",
 ) -> Phase:
-    """Make a phase, or change one. Raises Forbidden, or Invalid naming the field."""
+    """Make a phase, or change one: it keeps what is None, but for its deadline. Raises Forbidden, or Invalid naming
+    the field.
+    """
     demand(actor=actor, right=Right.MANAGE)
-    told = _line("name", name, most=100)
+    told = line("name", name, most=100)
     if done_at not in DONE_STAGES:
         raise Invalid("done_at", f"done_at is {' or '.join(DONE_STAGES)}.")
     if position is not None and not 0 <= position <= LAST_POSITION:
         raise Invalid("position", f"position is a whole number from 0 to {LAST_POSITION:,}.")
     versions.lock(project_id=project.pk)
-    before = _of_phase(phase) if phase else None
-    made = phase or Phase(project=project, position=project.phases.count())
-    made.name, made.deadline, made.done_at, made.description = told, deadline, done_at, _kept(description)[:500]
+    made = as_it_stands(phase) if phase else Phase(project=project, position=project.phases.count())
+    before = _of_phase(made) if phase else None
+    made.name, made.deadline, made.done_at = told, deadline, done_at
+    made.description = made.description if description is None else kept(description)[:500]
     made.position = made.position if position is None else position
     try:
         with transaction.atomic():
@@ -83,6 +90,15 @@ def save_phase(
     if (after := _of_phase(made)) != before:
         _record(project, f"phase {told} {'changed' if before else 'made'}", actor, now, reason, before, after)
     return made
+
+
+def as_it_stands(row: Row) -> Row:
+    """The same as it is now. Asked with the project's row locked. Raises Invalid where it is gone."""
+    try:
+        row.refresh_from_db()
+    except ObjectDoesNotExist:
+        raise Invalid("name", f"Somebody took {row.name} out of the plan meanwhile.") from None
+    return row
 
 
 @transaction.atomic
@@ -123,15 +139,19 @@ def assign(
     now: datetime,
     wanted: Wanted | None = None,
     unit_ids: Sequence[int] | None = None,
+    fields_follow: bool = True,
     reason: str = "",
 ) -> Assigned:
     """Put units into a phase, or, with None, out of whichever they are in: by the inventory's filter, or by id.
 
-    A unit is in one phase at a time; where it was is kept, so that the scope of each phase has a history.
+    A unit is in one phase at a time; where it was is kept, so that the scope of each phase has a history. Endpoints
+    that are named by id take their fields along, unless `fields_follow` is false (`families.with_fields`).
     """
     demand(actor=actor, right=Right.MANAGE)
     versions.lock(project_id=project.pk)
     units = wanted_units(project=project, wanted=wanted or Wanted()) if unit_ids is None else _units(project, unit_ids)
+    if unit_ids is not None and fields_follow:
+        units = with_fields(units=units)
     chosen = units.order_by().values("pk")
     standing = PhaseUnit.objects.filter(unit__in=chosen, removed_at__isnull=True)
     already = standing.filter(phase=phase).count() if phase else 0
@@ -147,7 +167,7 @@ def assign(
 def _join(phase: Phase, units: QuerySet[Unit], actor: Actor, now: datetime, reason: str) -> int:
     """One statement, whatever the number of units."""
     query, parameters = units.order_by().values("id").query.sql_with_params()
-    told = _kept(reason)[:REASON]
+    told = kept(reason)[:REASON]
     with connection.cursor() as cursor:
         cursor.execute(_JOIN.format(query=query), [phase.pk, now, actor.name, told, *parameters])
         return int(cursor.rowcount)
@@ -184,11 +204,12 @@ def set_milestone(
     demand(actor=actor, right=Right.MANAGE)
     if not (isfinite(share) and 0 < share <= 1):
         raise Invalid("share", "share is a part of the units, above 0 and at most 1 (all of them).")
-    made = milestone or Milestone(project=project)
+    versions.lock(project_id=project.pk)
+    made = as_it_stands(milestone) if milestone else Milestone(project=project)
     before = _of_milestone(made) if milestone else None
-    made.name, made.due, made.share = _line("name", name, most=200), due, share
+    made.name, made.due, made.share = line("name", name, most=200), due, share
     made.phase, made.service, made.team = phase, service, team
-    made.set_by, made.set_at, made.reason = actor.name, now, _kept(reason)[:REASON]
+    made.set_by, made.set_at, made.reason = actor.name, now, kept(reason)[:REASON]
     made.save()
     _record(project, f"milestone {made.name} on {due.isoformat()}", actor, now, reason, before, _of_milestone(made))
     return made
@@ -256,7 +277,8 @@ def set_effort(
 def _check_points(points: Mapping[int, float], source: str) -> None:
     for pk, each in points.items():
         if not (isfinite(each) and 0 < each <= MOST_POINTS):
-            raise Invalid("points", f"The effort of unit {pk} is a number above 0, not {each}.")
+            wanted = f"a number above 0, at most {MOST_POINTS:,.0f}"
+            raise Invalid("points", f"The effort of unit {pk} is {wanted}, not {each:g}.")
     if source not in EffortSource.values:
         raise Invalid("source", f"source is one of {', '.join(EffortSource.values)}.")
 
@@ -278,10 +300,10 @@ def set_capacity(*, team: Team, people: float, since: date, actor: Actor, now: d
     """How many people a team has from a day on. Raises Forbidden, or Invalid naming the field."""
     demand(actor=actor, right=Right.MANAGE)
     if not (isfinite(people) and 0 <= people <= MOST_PEOPLE):
-        raise Invalid("people", "people is a number from 0 on; halves are possible.")
+        raise Invalid("people", f"people is a number from 0 to {MOST_PEOPLE:,.0f}; halves are possible.")
     before = Capacity.objects.filter(team=team, since__lte=since).order_by("-since").first()
     made, _ = Capacity.objects.update_or_create(
-        team=team, since=since, defaults={"people": people, "set_by": actor.name, "reason": _kept(reason)[:REASON]}
+        team=team, since=since, defaults={"people": people, "set_by": actor.name, "reason": kept(reason)[:REASON]}
     )
     headline = f"{team.name} has {people:g} people from {since.isoformat()} on"
     was = {"people": before.people} if before else None
@@ -301,7 +323,8 @@ def add_dependency(*, unit: Unit, needs: Unit, actor: Actor, now: datetime, reas
     if unit.pk == needs.pk:
         raise Invalid("needs", "Nothing needs itself.")
     versions.lock(project_id=unit.project_id)
-    _refuse_rings(unit, needs)
+    if ring := ring_with(unit=unit, needs=needs):
+        raise Invalid("needs", f"{Cycle(ring)} Take one of them out.")
     made, is_new = Dependency.objects.get_or_create(
         unit=unit, needs=needs, defaults={"set_by": actor.name, "set_at": now}
     )
@@ -320,11 +343,6 @@ def remove_dependency(*, dependency: Dependency, actor: Actor, now: datetime, re
     dependency.delete()
 
 
-def _refuse_rings(unit: Unit, needs: Unit) -> None:
-    if ring := ring_with(unit=unit, needs=needs):
-        raise Invalid("needs", f"{Cycle(ring)} Take one of them out.")
-
-
 # ------------------------------------------------------------------------------------- baseline
 
 
@@ -332,7 +350,8 @@ def _refuse_rings(unit: Unit, needs: Unit) -> None:
 def set_baseline(*, project: Project, actor: Actor, now: datetime, reason: str, phase: Phase | None = None) -> Baseline:
     """Promise what stands now: scope, deadline and forecast. The first needs no reason, each later one does."""
     demand(actor=actor, right=Right.MANAGE)
-    why = _kept(reason)[:REASON]
+    why = kept(reason)[:REASON]
+    versions.lock(project_id=project.pk)
     if not why and Baseline.objects.filter(project=project, phase=phase).exists():
         raise Invalid("reason", "There is a baseline already. Say why it is promised anew.")
     units = Slice(phase=phase.name) if phase else Slice()
@@ -354,21 +373,6 @@ def set_baseline(*, project: Project, actor: Actor, now: datetime, reason: str, 
     headline = f"baseline{f' of {phase.name}' if phase else ''}: {made.scope:,} units"
     _record(project, headline, actor, now, why, None, after)
     return made
-
-
-# ---------------------------------------------------------------------------------------- words
-
-
-def _kept(text: str) -> str:
-    """A text as the database can hold it."""
-    return text.replace("\0", "").strip()
-
-
-def _line(field: str, text: str, *, most: int) -> str:
-    told = _kept(text)
-    if not 0 < len(told) <= most:
-        raise Invalid(field, f"{field} is a text of at most {most} characters.")
-    return told
 
 
 def _record(

@@ -1,6 +1,7 @@
 """Links that show how far a project is to whoever has them. Only the hash of a secret is kept."""
 
 import hashlib
+import re
 import secrets
 from collections.abc import Sequence
 from datetime import datetime, timedelta
@@ -17,6 +18,8 @@ from migrator.ledger.models import Kind
 from migrator.ledger.services import record
 from migrator.planning.models import ShareLink
 
+_SITE: Final = re.compile(r"https?://([A-Za-z0-9._-]+|\[[0-9A-Fa-f:.]+\])(:[0-9]+)?/?")
+"""What a Content-Security-Policy can name: a header is ASCII, and any other mark could end its directive."""
 USED_EVERY: Final = timedelta(minutes=1)
 """How often the last use is written down, however often a link is opened."""
 
@@ -80,9 +83,9 @@ def _origin(text: str) -> str:
         whole = bool(parts.hostname) and parts.scheme in ("http", "https") and parts.port != 0
     except ValueError:
         whole = False
-    plain = whole and not parts.path.strip("/") and not parts.query and not parts.fragment and not parts.username
-    if not plain or any(mark in text for mark in " ;,'\"*"):
-        raise Invalid("embed_origins", f"{text!r} is no site. Write it like https://wiki.example.com.")
+    if not whole or not _SITE.fullmatch(text):
+        advice = "" if text.isascii() else " Names in other scripts are written as browsers send them: xn--…"
+        raise Invalid("embed_origins", f"{text!r} is no site. Write it like https://wiki.example.com.{advice}")
     return f"{parts.scheme}://{parts.netloc}"
 
 

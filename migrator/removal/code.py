@@ -13,9 +13,10 @@ from migrator.removal.models import Reference, Repository, Scan
 from migrator.removal.naming import fingerprint_of
 
 _KNEW: Final = """
-    SELECT id, ARRAY(SELECT unnest(looked_for) INTERSECT SELECT unnest(%s::bigint[]))
+    SELECT id, ARRAY(SELECT print FROM unnest(looked_for) AS print WHERE print = ANY(%s::bigint[]))
     FROM removal_scan WHERE id = ANY(%s)
 """
+"""A scan looks for 100,000 units and few are asked about: these are hashed, those only read through."""
 BULKY: Final = "looked_for"
 
 

@@ -122,10 +122,25 @@ class ProofMark(models.Model):
     stage_since = models.DateTimeField(help_text="The stay in removal that this is about.")
     complete = models.BooleanField(default=False)
     failing = models.CharField(max_length=100, blank=True, help_text="Names of the parts that speak against it.")
+    open_parts = ArrayField(
+        models.CharField(max_length=40),
+        null=True,
+        help_text="Names of the parts that are not passed; lists go by them.",
+    )
     at = models.DateTimeField()
 
     def __str__(self) -> str:
         return f"{self.unit_id}: {'complete' if self.complete else self.failing or 'waiting'}"
+
+
+class LastLook(models.Model):
+    """When the watch last looked at every unit of a project that is in removal: so old are its marks at most."""
+
+    project = models.OneToOneField(Project, on_delete=models.CASCADE, primary_key=True, related_name="removal_look")
+    at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.project}: {self.at:%Y-%m-%d %H:%M:%S}"
 
 
 class ReopeningQuerySet(models.QuerySet["Reopening"]):

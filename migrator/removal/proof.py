@@ -10,7 +10,7 @@ REFERENCES: Final = "references"
 LABEL: Final = "label"
 TEAR_DOWN: Final = "tear-down"
 
-_WAITS: Final = {
+WAITS: Final = {
     TRAFFIC: "quiet days",
     REFERENCES: "references",
     LABEL: "the schema",
@@ -44,8 +44,13 @@ class Proof:
         return frozenset(part.name for part in self.parts if part.result is Pass.FAIL)
 
     @property
+    def open_parts(self) -> tuple[str, ...]:
+        """Names of the parts that are not passed, in their order."""
+        return tuple(part.name for part in self.parts if part.result is not Pass.PASS)
+
+    @property
     def waits_for(self) -> tuple[str, ...]:
-        return tuple(_WAITS[part.name] for part in self.parts if part.result is not Pass.PASS)
+        return tuple(WAITS[name] for name in self.open_parts)
 
     def part(self, name: str) -> Part:
         return next(part for part in self.parts if part.name == name)

@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 
+from django.db.models import QuerySet
+
 from migrator.core.gate import Pass
 from migrator.core.policy import Policy
 from migrator.core.stages import Stage
@@ -76,18 +78,32 @@ def in_removal(*, project: Project) -> "list[Unit]":
     return list(units.select_related("service", "team"))
 
 
-def reopened(*, project: Project) -> list[Reopening]:
+def reopened(*, project: Project, limit: int | None = None) -> list[Reopening]:
     """Removed units to which something returned, the newest first."""
-    standing = Reopening.objects.standing().filter(unit__project=project)
-    return list(standing.select_related("unit", "unit__service", "unit__team"))
+    return list(_standing(project).select_related("unit", "unit__service", "unit__team")[:limit])
 
 
-def references_to(*, unit: Unit) -> list[Reference]:
+def count_reopened(*, project: Project) -> int:
+    """How many removed units something returned to."""
+    return _standing(project).count()
+
+
+def why_reopened(*, units: Sequence[Unit]) -> dict[int, str]:
+    """What returned to each of these units, by unit id. Units that nothing returned to are left out."""
+    standing = Reopening.objects.standing().filter(unit__in=[unit.pk for unit in units])
+    return dict(standing.order_by().values_list("unit_id", "why"))
+
+
+def _standing(project: Project) -> QuerySet[Reopening]:
+    return Reopening.objects.standing().filter(unit__project=project)
+
+
+def references_to(*, unit: Unit, limit: int | None = None) -> list[Reference]:
     """The lines that the newest scans of the required repositories found, by repository and place."""
     repositories = list(Repository.objects.filter(project_id=unit.project_id, required=True))
     scans = [scan.pk for scan in newest_scans(repositories)]
     rows = Reference.objects.filter(unit=unit, scan_id__in=scans).select_related("scan__repository")
-    return list(rows.defer("scan__looked_for").order_by("scan__repository__name", "path", "line"))
+    return list(rows.defer("scan__looked_for").order_by("scan__repository__name", "path", "line")[:limit])
 
 
 def _place(slugs: dict[int, str], unit: Unit, part: str) -> str:

@@ -190,7 +190,7 @@ def _tell_rollback(hook: Hook, due: Sequence[_Raised], moved: int, reason: str, 
         severity=Severity.CRITICAL,
         title=f"Rolled back by alert {hook.name}: {one.key if one else f'{moved} units'}",
         sentence=f"{reason} What it names is back at legacy, and stays there until somebody takes it up again.",
-        path=f"/p/{slug}/units/{one.pk}" if one else f"/p/{slug}/oncall",
+        path=f"/p/{slug}/oncall/{one.pk}" if one else f"/p/{slug}/oncall",
         now=now,
     )
 
@@ -255,7 +255,7 @@ def _tell(
         severity=Severity.WARNING,
         title=title,
         sentence=sentence,
-        path=f"/p/{slug}/units/{unit.pk}" if unit else f"/p/{slug}/oncall",
+        path=f"/p/{slug}/oncall/{unit.pk}" if unit else f"/p/{slug}/oncall",
         now=now,
         key=key,
         resolves=resolves,

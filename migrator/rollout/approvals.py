@@ -55,10 +55,12 @@ class NotOpen(ValueError):
 
 
 class OwnApproval(PermissionError):
-    """Nobody approves what they asked for themselves, nor has a program of theirs do it."""
+    """Nobody approves what they or their own token asked for, nor has a program do it."""
 
     def __init__(self, approval: Approval, *, by_program: bool = False) -> None:
-        asked = "A second person approves, not a program" if by_program else "You asked for this yourself"
+        by_token = approval.asker.startswith(PROGRAM)
+        mine = f"Your own token asked for this ({approval.asker})" if by_token else "You asked for this yourself"
+        asked = "A second person approves, not a program" if by_program else mine
         super().__init__(f"{asked}. Somebody else must approve: {approval.headline}.")
         self.approval = approval
 
@@ -164,7 +166,7 @@ def _open(
         headline=headline[:300],
         seen_version=seen_version,
         reason=reason.replace("\0", "").strip()[:NOTE_LENGTH],
-        asked_by_id=actor.user_id,
+        asked_by_id=actor.person_id,
         asker=actor.name,
         asked_at=now,
         expires_at=now + timedelta(hours=hours),
@@ -254,10 +256,11 @@ def _take_step(approval: Approval, *, actor: Actor, approver: str, now: datetime
 
 def _asker(approval: Approval, now: datetime) -> Actor:
     """Whoever asked, with the rights of this moment."""
-    if approval.asked_by is not None:
-        return person(user=approval.asked_by, project=approval.project, via=Via.PAGE)
+    # A token's wish bears its owner's name too, and has no more rights than the token.
     if approval.asker.startswith(PROGRAM):
         return program_named(name=approval.asker, project=approval.project, via=Via.API, now=now)
+    if approval.asked_by is not None:
+        return person(user=approval.asked_by, project=approval.project, via=Via.PAGE)
     return console(name=approval.asker)
 
 
@@ -295,8 +298,10 @@ def _withdraw(approval: Approval, actor: Actor, now: datetime) -> Approval:
 
 
 def asked_by(approval: Approval, actor: Actor) -> bool:
-    """Whether it was this actor who asked; programs and hosts are known by their names alone."""
-    return approval.asked_by_id == actor.user_id and (actor.user_id is not None or approval.asker == actor.name)
+    """Whether it was this actor who asked, or a token of theirs; programs and hosts are known by their names alone."""
+    if actor.user_id is None:
+        return approval.asker == actor.name
+    return approval.asked_by_id == actor.user_id
 
 
 def expire(*, now: datetime, project: Project | None = None) -> int:

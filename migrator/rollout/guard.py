@@ -14,13 +14,13 @@ from typing import Final
 
 import structlog
 from django.db import DatabaseError, connection, transaction
-from django.db.models import Exists, OuterRef, Q
+from django.db.models import Exists, OuterRef, Q, prefetch_related_objects
 from django.db.models.functions import Mod
 
 from migrator.access.rights import Via, machine
 from migrator.core.gate import Word
 from migrator.core.policy import Automatic
-from migrator.gates.queries import Judgement, judgements
+from migrator.gates.queries import Judgement, judgements, perhaps_harmful
 from migrator.inventory import versions
 from migrator.inventory.models import Project, Unit
 from migrator.ledger.models import Kind
@@ -34,6 +34,8 @@ from migrator.telling.models import Event, Severity
 from migrator.telling.services import tell
 
 ACTOR: Final = machine(name="guard", via=Via.GUARD)
+SIFTED: Final = 2_000
+"""Units whose counts are looked at together: as long as judging a chunk in full takes."""
 CHUNK: Final = 500
 """Units judged together; whoever is found harmful is taken back before the next are judged."""
 IN_TURN: Final = 300
@@ -105,14 +107,30 @@ def stand_by(*, holder: str) -> Look:
 def _look(holder: str, now: datetime) -> Look:
     serving = Unit.objects.serving_candidate().count()
     judged = rolled_back = suggested = 0
-    for units in _chunks(suspects(now=now)):
-        known = judged_apart(units, now)
-        judged += len(known)
-        harmful = [unit for unit in units if unit.pk in known and known[unit.pk].verdict.word is Word.ROLLBACK]
-        down, told = _act(harmful, known, now)
-        rolled_back, suggested = rolled_back + down, suggested + told
+    for units in _chunks(suspects(now=now), SIFTED):
+        doubtful = _doubtful(units, now)
+        judged += len(units) - len(doubtful)
+        for chunk in _chunks(doubtful, CHUNK):
+            known = judged_apart(chunk, now)
+            judged += len(known)
+            harmful = [unit for unit in chunk if unit.pk in known and known[unit.pk].verdict.word is Word.ROLLBACK]
+            prefetch_related_objects(harmful, "project", "service")
+            down, told = _act(harmful, known, now)
+            rolled_back, suggested = rolled_back + down, suggested + told
+            pulses.keep_lease(holder=holder)
         pulses.keep_lease(holder=holder)
     return Look(mine=True, serving=serving, judged=judged, rolled_back=rolled_back, suggested=suggested)
+
+
+def _doubtful(units: Sequence[Unit], now: datetime) -> Sequence[Unit]:
+    """Those that a full judgement may find harmful: most units are cleared by their counts alone."""
+    try:
+        return perhaps_harmful(units=units, now=now)
+    except DatabaseError:
+        raise
+    except Exception:
+        log.exception("guard.units_uncleared", units=len(units))
+        return units
 
 
 def judged_apart(units: Sequence[Unit], now: datetime) -> dict[int, Judgement]:
@@ -143,12 +161,12 @@ def suspects(*, now: datetime) -> list[Unit]:
     parts = -(-others.count() // IN_TURN)
     turn = int(now.timestamp() // TURN_S) % parts if parts else 0
     units = seen.filter(bad=True) if not parts else seen.alias(part=Mod("pk", parts)).filter(Q(bad=True) | Q(part=turn))
-    return list(units.select_related("service", "project").order_by("-bad", "-candidate_bp", "pk"))
+    return list(units.order_by("-bad", "-candidate_bp", "pk"))
 
 
-def _chunks(units: Sequence[Unit]) -> Iterator[Sequence[Unit]]:
-    for start in range(0, len(units), CHUNK):
-        yield units[start : start + CHUNK]
+def _chunks(units: Sequence[Unit], most: int) -> Iterator[Sequence[Unit]]:
+    for start in range(0, len(units), most):
+        yield units[start : start + most]
 
 
 # ------------------------------------------------------------------------------------------- acting
@@ -222,7 +240,7 @@ def _record_and_tell(unit: Unit, judgement: Judgement, unit_version: int, now: d
         key=f"rolled_back:{unit.pk}:{unit_version}",
         title=f"Rolled back by the guard: {unit.key}",
         sentence=reason,
-        path=f"/p/{unit.project.slug}/units/{unit.pk}",
+        path=f"/p/{unit.project.slug}/oncall/{unit.pk}",
         now=now,
     )
 
@@ -245,7 +263,7 @@ def _suggest(units: Sequence[Unit], project: Project, known: Mapping[int, Judgem
             key=harm_key(unit),
             title=f"Roll back {unit.key}",
             sentence=known[unit.pk].verdict.reason,
-            path=f"/p/{project.slug}/units/{unit.pk}",
+            path=f"/p/{project.slug}/oncall/{unit.pk}",
             now=now,
         )
     return len(fresh)

@@ -1,15 +1,17 @@
-"""The ledger as a whole: every link of a project's chain, with the flips that it seals."""
+"""The ledger as a whole: every link of a project's chain with the flips that it seals, and flips that none seals."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Exists, F, OuterRef, Q, QuerySet, Window
+from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Window
 from django.db.models.functions import RowNumber
 
+from migrator.core.stages import Direction
 from migrator.inventory.models import Project
 from migrator.ledger.models import Entry as Link
+from migrator.ledger.models import Kind
 from migrator.rollout.models import Flip
 from migrator.rollout.queries import Entry, entry_of
 
@@ -20,9 +22,10 @@ CHUNK: Final = 500
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Line:
-    """One link: what somebody did in one moment."""
+    """One link: what somebody did in one moment. Or flips of one moment that no link seals."""
 
-    number: int
+    number: int | None
+    """None where no link seals it."""
     at: datetime
     actor: str
     via: str
@@ -37,6 +40,11 @@ class Line:
     """Its flips, or the first of them."""
     count: int
     """How many flips it seals."""
+    newest: int = 0
+    oldest: int = 0
+    """The greatest and the least id of its flips, where no link seals them: the next page goes on below the least."""
+    forged: bool = False
+    """Whether its flips came after the first that a link seals, and have no link nevertheless."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,6 +72,7 @@ def lines(*, project: Project, wanted: Wanted, older_than: int | None = None, li
 
 def every_line(*, project: Project, wanted: Wanted) -> Iterator[Line]:
     """All of them with all of their flips, oldest first, a few hundred at a time: for an export."""
+    yield from reversed(unsealed_lines(project=project, wanted=wanted, most=None))
     after = 0
     while True:
         links = _found(project, wanted).filter(number__gt=after).select_related("unit").order_by("number")[:CHUNK]
@@ -71,7 +80,7 @@ def every_line(*, project: Project, wanted: Wanted) -> Iterator[Line]:
         yield from found
         if len(found) < CHUNK:
             return
-        after = found[-1].number
+        after = found[-1].number or 0
 
 
 def _found(project: Project, wanted: Wanted) -> QuerySet[Link]:
@@ -101,6 +110,98 @@ def _with_flips(links: list[Link], *, most: int | None) -> list[Line]:
     for flip in rows.order_by("entry", "unit__key"):
         flips.setdefault(flip.entry_id or 0, []).append(entry_of(flip))
     return [_line(link, tuple(flips.get(link.pk, ()))) for link in links]
+
+
+# ------------------------------------------------------------------------------------ unsealed
+
+
+def unsealed_lines(
+    *,
+    project: Project,
+    wanted: Wanted,
+    older_than: int | None = None,
+    limit: int | None = None,
+    most: int | None = FLIPS_SHOWN,
+) -> list[Line]:
+    """Flips that no link seals, because they are older than the chain; those of one version are one line.
+
+    Newest first. `older_than` is the `oldest` of the last line before; `most` flips of a line come with it.
+    """
+    flips = _unsealed(project, wanted)
+    if older_than is not None:
+        flips = flips.filter(pk__lt=older_than)
+    presses = (
+        flips.order_by().values("epoch", "version").annotate(oldest=Min("pk"), newest=Max("pk"), count=Count("pk"))
+    )
+    found = [*presses.order_by("-newest")[:limit]]
+    if not found:
+        return []
+    sealed = Flip.objects.filter(project=project, entry__isnull=False).order_by("pk")
+    first = sealed.values_list("pk", flat=True).first() or found[0]["newest"]
+    known = _by_version(flips.filter(pk__gte=found[-1]["oldest"]), most=most)
+    return [
+        _unsealed_line(
+            tuple(known[press["epoch"], press["version"]]),
+            count=press["count"],
+            newest=press["newest"],
+            oldest=press["oldest"],
+            forged=press["newest"] > first,
+        )
+        for press in found
+    ]
+
+
+def _by_version(flips: QuerySet[Flip], *, most: int | None) -> dict[tuple[int, int], list[Entry]]:
+    if most is not None:
+        place = Window(RowNumber(), partition_by=[F("epoch"), F("version")], order_by="unit__key")
+        flips = flips.annotate(place=place).filter(place__lte=most)
+    known: dict[tuple[int, int], list[Entry]] = {}
+    for flip in flips.select_related("unit", "entry").order_by("unit__key"):
+        known.setdefault((flip.epoch, flip.version), []).append(entry_of(flip))
+    return known
+
+
+def _unsealed(project: Project, wanted: Wanted) -> QuerySet[Flip]:
+    flips = Flip.objects.filter(project=project, entry__isnull=True)
+    if wanted.kind == Kind.ROLLBACK:
+        flips = flips.filter(direction=Direction.BACK)
+    elif wanted.kind == Kind.FLIP:
+        flips = flips.exclude(direction=Direction.BACK)
+    elif wanted.kind:
+        return flips.none()
+    if wanted.direction:
+        flips = flips.filter(direction=wanted.direction)
+    if wanted.since:
+        flips = flips.filter(at__gte=wanted.since)
+    if wanted.until:
+        flips = flips.filter(at__lt=wanted.until)
+    if wanted.search:
+        told = Q(actor__icontains=wanted.search) | Q(reason__icontains=wanted.search)
+        flips = flips.filter(told | Q(unit__key__icontains=wanted.search))
+    return flips
+
+
+def _unsealed_line(flips: tuple[Entry, ...], *, count: int, newest: int, oldest: int, forged: bool) -> Line:
+    first = flips[0]
+    kind = Kind.ROLLBACK if all(flip.direction is Direction.BACK for flip in flips) else Kind.FLIP
+    return Line(
+        number=None,
+        at=first.at,
+        actor=first.actor,
+        via=first.via,
+        kind=kind,
+        label=str(kind.label),
+        reason=first.reason,
+        unit_id=first.unit_id if count == 1 else None,
+        unit_key=first.unit_key if count == 1 else "",
+        body={},
+        digest="",
+        flips=flips,
+        count=count,
+        newest=newest,
+        oldest=oldest,
+        forged=forged,
+    )
 
 
 def _line(link: Link, flips: tuple[Entry, ...]) -> Line:

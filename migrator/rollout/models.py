@@ -52,6 +52,8 @@ class Flip(models.Model):
         indexes: ClassVar = [
             # Read by the ledger page: newest first.
             models.Index(fields=["project", "-id"], name="flip_ledger"),
+            # Read by the ledger page's end, and by the chain's check: none, but for what is older than the chain.
+            models.Index(fields=["project", "-id"], condition=models.Q(entry__isnull=True), name="flip_unsealed"),
             # Read by the burn-up: stages over time, without touching the rows. Flips of shares alone stay out.
             models.Index(
                 fields=["project", "at"],

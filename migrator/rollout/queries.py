@@ -203,6 +203,8 @@ class Preview:
     """The first of them: id, key, where they stand."""
     stuck: int
     """Units that cannot go back: removed ones, and removal without a running legacy."""
+    writes: int
+    """How many of `serving` write: what the candidate has written stays where it was written."""
 
 
 def preview(*, project: Project, scope: Scope, limit: int = 10) -> Preview:
@@ -216,7 +218,16 @@ def preview(*, project: Project, scope: Scope, limit: int = 10) -> Preview:
         serving=going.count(),
         units=tuple((unit.pk, unit.key, unit.position) for unit in first),
         stuck=answered.filter(stuck).count(),
+        writes=going.filter(operation="write").count(),
     )
+
+
+def last_change(*, project: Project, scope: Scope) -> Entry | None:
+    """The newest line of the ledger about any unit that a rollback of this scope would take along."""
+    units = units_of(project=project, scope=scope).values("pk")
+    flips = Flip.objects.filter(project=project, unit__in=units).select_related("unit", "entry")
+    newest = flips.order_by("-id").first()
+    return entry_of(newest) if newest else None
 
 
 def last_heard(*, project: Project) -> datetime | None:

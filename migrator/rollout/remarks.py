@@ -1,5 +1,6 @@
 """What people write for each other: remarks on a unit, and the note for whoever is on call next."""
 
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final, TypeVar
 
@@ -11,6 +12,9 @@ from migrator.rollout.models import Comment, HandOver
 LONGEST: Final = 4_000
 AGAIN: Final = timedelta(minutes=10)
 """The same words by the same person within this time were sent twice, not said twice."""
+TAKEN: Final = "On it."
+"""The comment by which somebody takes a unit's trouble on: others see who, and need not ask."""
+TAKEN_FOR: Final = timedelta(hours=12)
 Remark = TypeVar("Remark", Comment, HandOver)
 
 
@@ -30,6 +34,20 @@ def hand_over(*, project: Project, text: str, actor: Actor, now: datetime) -> Ha
     if (sent := _sent_again(project.hand_overs.first(), actor, told, now)) is not None:
         return sent
     return HandOver.objects.create(project=project, user_id=actor.user_id, author=actor.name, at=now, text=told)
+
+
+def take_on(*, unit: Unit, actor: Actor, now: datetime) -> Comment:
+    """Say that somebody looks into a unit's trouble; said again, it is said once. Raises Forbidden."""
+    standing = takers(unit_ids=[unit.pk], now=now).get(unit.pk)
+    if standing is not None and standing.author == actor.name:
+        return standing
+    return comment(unit=unit, text=TAKEN, actor=actor, now=now)
+
+
+def takers(*, unit_ids: Sequence[int], now: datetime) -> dict[int, Comment]:
+    """Who took on which unit last, by unit id."""
+    said = Comment.objects.filter(unit__in=unit_ids, text=TAKEN, at__gte=now - TAKEN_FOR)
+    return {each.unit_id: each for each in said.order_by("unit_id", "-id").distinct("unit_id")}
 
 
 def comments_of(*, unit: Unit, limit: int = 20) -> list[Comment]:

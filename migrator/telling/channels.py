@@ -40,6 +40,9 @@ class ChannelSettings:
     enabled: bool = True
     events: Sequence[str] = ()
     least_severity: str = Severity.WARNING
+    weekly: bool | None = None
+    """Whether it takes the week's digest. None: where `events` names it, or else as before; a new one, where people
+    read it and it is not for certain events alone. PagerDuty never takes it."""
     teams: Sequence[Team] = ()
     services: Sequence[Service] = ()
     quiet_days: Sequence[int] = ()
@@ -62,14 +65,17 @@ class Saved:
 
 
 COLUMNS: Final = tuple(
-    each.name for each in fields(ChannelSettings) if each.name not in ("target", "teams", "services", "renew_secret")
+    each.name
+    for each in fields(ChannelSettings)
+    if each.name not in ("target", "weekly", "teams", "services", "renew_secret")
 )
 
 
 def settings_of(channel: Channel) -> ChannelSettings:
     """A channel's settings as they are, to change some of them."""
     kept = {name: getattr(channel, name) for name in COLUMNS}
-    return ChannelSettings(**kept, teams=tuple(channel.teams.all()), services=tuple(channel.services.all()))
+    teams, services = tuple(channel.teams.all()), tuple(channel.services.all())
+    return ChannelSettings(**kept, weekly=channel.weekly, teams=teams, services=services)
 
 
 @transaction.atomic
@@ -82,6 +88,7 @@ def save_channel(
     row = channel or Channel(project=project, created_at=now)
     for name in COLUMNS:
         setattr(row, name, getattr(wanted, name))
+    row.weekly = _takes_week(wanted, channel)
     row.events, row.quiet_days = list(wanted.events), sorted(set(wanted.quiet_days))
     if wanted.target:
         row.target, row.hint, row.last_error = seal(wanted.target), hint_of(wanted), ""
@@ -99,6 +106,14 @@ def save_channel(
     if not row.enabled:
         row.deliveries.filter(state=DeliveryState.WAITING).update(state=DeliveryState.DROPPED, ended_at=now)
     return Saved(channel=row, secret=secret)
+
+
+def _takes_week(wanted: ChannelSettings, channel: Channel | None) -> bool:
+    if wanted.weekly is not None:
+        return wanted.weekly
+    if channel is not None:
+        return Event.WEEKLY in wanted.events or channel.weekly
+    return Event.WEEKLY in wanted.events or (wanted.kind == ChannelKind.APPRISE and not wanted.events)
 
 
 def remove_channel(*, channel: Channel, actor: Actor) -> None:
@@ -150,6 +165,10 @@ def _check(project: Project, wanted: ChannelSettings, channel: Channel | None) -
     _one_of("digest", wanted.digest, Digest.values)
     for event in wanted.events:
         _one_of("events", event, Event.values)
+    if wanted.kind == ChannelKind.PAGERDUTY and (wanted.weekly or Event.WEEKLY in wanted.events):
+        raise Invalid("weekly", "PagerDuty opens an incident for each matter: the week's digest is none.")
+    if wanted.weekly is False and Event.WEEKLY in wanted.events:
+        raise Invalid("weekly", "The week's digest is among its events: take it out there too.")
     if wanted.target:
         _check_target(wanted)
     elif channel is None:

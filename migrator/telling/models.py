@@ -40,6 +40,7 @@ class Event(models.TextChoices):
     ALERT = "alert", "alert came in"
     POLICY = "policy", "policy changed or waiver signed"
     WEEKLY = "weekly", "the week in a few sentences, on Mondays"
+    """For channels that opted in: nothing in it is grave, and a channel for what is grave may want it all the same."""
 
 
 MOMENTS = frozenset(
@@ -112,6 +113,9 @@ class Channel(models.Model):
 
     events = models.JSONField(default=list, blank=True, help_text="Which events; none named: all.")
     least_severity = models.CharField(max_length=10, choices=Severity.choices, default=Severity.WARNING)
+    weekly = models.BooleanField(
+        default=False, help_text="Takes the week in a few sentences too, whatever events and severity it takes."
+    )
     teams = models.ManyToManyField(Team, blank=True, related_name="+")
     services = models.ManyToManyField(Service, blank=True, related_name="+")
 
@@ -136,6 +140,9 @@ class Channel(models.Model):
             models.UniqueConstraint(fields=["project", "name"], name="channel_name_once_per_project"),
             models.CheckConstraint(condition=Q(kind__in=ChannelKind.values), name="channel_kind_known"),
             models.CheckConstraint(condition=Q(digest_hour__lt=24), name="digest_hour_of_a_day"),
+            models.CheckConstraint(
+                condition=~Q(kind=ChannelKind.PAGERDUTY, weekly=True), name="the_week_is_no_incident"
+            ),
             models.CheckConstraint(
                 condition=Q(quiet_from__isnull=True, quiet_to__isnull=True)
                 | Q(quiet_from__isnull=False, quiet_to__isnull=False),

@@ -17,6 +17,7 @@ from migrator.telling.models import (
     Delivery,
     DeliveryState,
     Digest,
+    Event,
     Matter,
     Message,
     Severity,
@@ -64,6 +65,8 @@ def wants(channel: Channel, message: Message) -> bool:
     """Whether a message is for this channel. What ends a matter is for whoever heard of it: see `_close`."""
     if message.resolves:
         return True
+    if message.event == Event.WEEKLY:
+        return channel.weekly
     if channel.events and message.event not in channel.events:
         return False
     if RANK[message.severity] < RANK[channel.least_severity]:

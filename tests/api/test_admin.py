@@ -7,8 +7,9 @@ from django.contrib import admin
 from django.contrib.auth.models import User
 from django.test import Client
 from django.urls import reverse
+from django.utils import timezone
 
-from migrator.access.models import Token
+from migrator.access.models import SecondFactor, Token
 from migrator.access.tokens import create_token
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Service, Unit
@@ -71,6 +72,17 @@ def test_admin__of_a_token__ends_it_and_changes_nothing_else(site: Client, proje
     after = Token.objects.get()
     assert after.revoked_at is not None
     assert (after.scope, after.digest) == ("read", token.digest)
+
+
+def test_admin__of_a_second_factor__shows_whose_it_is_and_no_secret(site: Client, owner: User) -> None:
+    factor = SecondFactor.objects.create(user=owner, secret="JBSWY3DPEHPK3PXP", created_at=timezone.now())
+    listed = site.get(reverse("admin:access_secondfactor_changelist")).content.decode()
+    shown = site.get(page(factor, "change")).content.decode()
+    assert "owner" in listed and "owner" in shown
+    assert "JBSWY3DPEHPK3PXP" not in listed + shown
+    site.post(page(factor, "change"), {"secret": "AAAA", "confirmed_at_0": "2026-01-01", "confirmed_at_1": "00:00"})
+    site.post(page(factor, "delete"), {"post": "yes"})
+    assert SecondFactor.objects.get().confirmed_at is None
 
 
 @pytest.mark.parametrize("path", ["/admin/", "/admin/inventory/unit/"])

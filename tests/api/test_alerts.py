@@ -271,7 +271,7 @@ def test_alert__that_only_suggests__moves_nothing_and_tells_once(unit: Unit, hoo
     for _ in range(3):
         assert post(saved, plain(unit)).json()["rolled_back"] == 0
     told = Message.objects.get(event="alert")
-    assert told.path == f"/p/shop/units/{unit.pk}"
+    assert told.path == f"/p/shop/oncall/{unit.pk}"
     assert Unit.objects.get(pk=unit.pk).stage == Stage.CANARY and not Freeze.objects.exists()
     post(saved, plain(unit, "resolved"))
     settle(now=timezone.now() + timedelta(hours=1))
@@ -408,3 +408,18 @@ def test_channel__with_a_name_that_is_taken__is_refused_beside_it(
         answer = client.post("/api/v1/projects/shop/channels/", body, content_type="application/json")
         assert answer.status_code == status
     assert answer.json()["errors"][0]["field"] == "name"
+
+
+def test_channel__over_rest__takes_the_week_where_its_events_name_it(
+    project: Project, owner: User, client: Client
+) -> None:
+    client.force_login(owner)
+    body = {"name": "ops", "kind": "webhook", "target": "https://h.test/x"}
+    made = client.post("/api/v1/projects/shop/channels/", body, content_type="application/json").json()
+    assert made["weekly"] is False
+    for wanted, weekly in (({"events": ["weekly"]}, True), ({"events": []}, True), ({"weekly": False}, False)):
+        changed = client.patch(f"/api/v1/channels/{made['id']}/", wanted, content_type="application/json")
+        assert changed.json()["weekly"] is weekly
+    both = {"events": ["weekly"], "weekly": False}
+    refused = client.patch(f"/api/v1/channels/{made['id']}/", both, content_type="application/json")
+    assert refused.json()["errors"][0]["field"] == "weekly"

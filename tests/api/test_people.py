@@ -7,11 +7,13 @@ from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
+from django.core.management import CommandError, call_command
 from django.test import Client
 from django.utils import timezone
 
 from migrator.access import second_factor
 from migrator.access.models import Approval, SecondFactor
+from migrator.access.tokens import create_token, find_token
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Service, Unit
 from migrator.rollout.models import Flip
@@ -299,7 +301,8 @@ def test_key__with_another_body_or_address__422_and_nothing_moves(unit: Unit, ad
     keyed(admin, f"units/{unit.pk}/flip/", body)
     before = Flip.objects.count()
     other = keyed(admin, f"units/{unit.pk}/flip/", body | {"candidate_percent": 20, "version": unit.version + 1})
-    elsewhere = keyed(admin, f"units/{unit.pk}/rollback/", body={})
+    wanted = {"unit": unit.pk, "candidate_percent": 10, "version": unit.version}
+    elsewhere = keyed(admin, "projects/shop/flip/", {"changes": [wanted], "reason": "on"})
 
     assert (other.status_code, elsewhere.status_code) == (422, 422)
     assert other.json()["type"] == "urn:migrator:problem:idempotency-key-used"
@@ -318,6 +321,39 @@ def test_key__of_another_caller_or_after_a_day__is_another_call(
     assert keyed(admin, path, {}).json()["rolled_back"] == 0
 
 
+@pytest.mark.parametrize("key", ["k1", "x" * 201, "a\x01b"])
+@pytest.mark.parametrize("path", ["units/{unit}/rollback/", "projects/shop/rollback/"])
+def test_rollback__under_a_key_of_another_call_or_none__is_carried_out(
+    key: str, path: str, unit: Unit, admin: Caller
+) -> None:
+    keyed(admin, f"units/{unit.pk}/flip/", {"candidate_percent": 10, "version": unit.version, "reason": "on"})
+    answer = keyed(admin, path.format(unit=unit.pk), {}, key=key)
+
+    assert (answer.status_code, answer.json()["rolled_back"]) == (200, 1)
+    unit.refresh_from_db()
+    assert unit.candidate_bp == 0
+    assert Flip.objects.filter(unit=unit, direction="back").count() == 1
+
+
+def test_rollback__under_its_own_key_after_somebody_raised_it_again__takes_it_down_again(
+    unit: Unit, admin: Caller
+) -> None:
+    path = f"units/{unit.pk}/rollback/"
+    first = keyed(admin, path, {})
+    assert keyed(admin, path, {}).json() == first.json(), "a retry on a bad line is answered the same"
+    up = {"stage": "canary", "candidate_percent": 5, "override": True, "reason": "it was nothing"}
+    assert admin("POST", f"units/{unit.pk}/flip/", up | {"version": fresh_version(unit)}).status_code == 200
+
+    again = keyed(admin, path, {})
+    assert (again.status_code, again.json()["rolled_back"]) == (200, 1)
+    unit.refresh_from_db()
+    assert unit.candidate_bp == 0
+
+
+def fresh_version(unit: Unit) -> int:
+    return Unit.objects.values_list("version", flat=True).get(pk=unit.pk)
+
+
 def test_key__of_what_was_refused__may_be_sent_again(unit: Unit, admin: Caller, oncall: User) -> None:
     body = {"candidate_percent": 10, "version": unit.version, "reason": "on"}
     frozen = as_person(oncall)("POST", "projects/shop/freezes/", {"reason": "wait"}).json()["id"]
@@ -329,6 +365,36 @@ def test_key__of_what_was_refused__may_be_sent_again(unit: Unit, admin: Caller, 
 
 @pytest.mark.parametrize("key", ["x" * 201, "a\x01b"])
 def test_key__that_is_none__400(unit: Unit, admin: Caller, key: str) -> None:
-    answer = keyed(admin, f"units/{unit.pk}/rollback/", {}, key=key)
+    body = {"candidate_percent": 10, "version": unit.version, "reason": "on"}
+    answer = keyed(admin, f"units/{unit.pk}/flip/", body, key=key)
 
     assert (answer.status_code, list(errors(answer))) == (400, ["Idempotency-Key"])
+
+
+# --------------------------------------------------------------------------------- token owners
+
+
+def test_approval__asked_by_a_token__is_not_its_owners_to_give(
+    unit: Unit, engineer: User, owner: User, project: Project
+) -> None:
+    secret = create_token(name="ci", scope="operate", now=timezone.now(), project=project, owner_id=engineer.pk)
+    asked = ask(Caller(secret), unit).json()
+    assert asked["asker"] == "token ci of engineer"
+
+    refused = as_person(engineer)("POST", f"approvals/{asked['id']}/approve/")
+    assert refused.status_code == 403
+    assert "Your own token asked for this (token ci of engineer)" in refused.json()["detail"]
+    assert Caller(secret)("POST", f"approvals/{asked['id']}/approve/").status_code == 403
+
+    assert as_person(owner)("POST", f"approvals/{asked['id']}/approve/").json()["state"] == "approved"
+    assert Flip.objects.order_by("-pk")[0].actor == "token ci of engineer"
+
+
+def test_create_token__with_an_owner__is_theirs(engineer: User, capsys: pytest.CaptureFixture[str]) -> None:
+    call_command("create_token", "ci", scope="operate", owner="engineer")
+    call_command("create_token", "host", scope="operate")
+
+    owners = [find_token(secret=line, now=timezone.now()).owner for line in capsys.readouterr().out.split()]
+    assert owners == [engineer, None]
+    with pytest.raises(CommandError, match="--owner: there is no account nobody"):
+        call_command("create_token", "x", scope="read", owner="nobody")

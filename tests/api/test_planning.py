@@ -1,16 +1,21 @@
 """The plan over REST: phases and their units, promises, people, what first, how much, and what lies ahead."""
 
-from datetime import timedelta
+import threading
+import time
+from datetime import date, timedelta
 from typing import Any
 
 import pytest
+from django.db import connection, transaction
 from django.utils import timezone
 
+from migrator.access.rights import console
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Service, Unit
 from migrator.inventory.services import create_team
 from migrator.ledger.models import Entry, Kind
-from migrator.planning.models import Dependency, PastForecast, Phase
+from migrator.planning.changes import change_milestone
+from migrator.planning.models import Dependency, Milestone, PastForecast, Phase
 from tests.api.conftest import Caller, climb, errors, new_unit
 
 SHOP = "projects/shop"
@@ -93,6 +98,40 @@ def test_milestones__made_changed_and_removed(admin: Caller, project: Project, s
     assert "share" in refused(admin, f"{SHOP}/milestones/", {"name": "x", "due": "2027-01-01", "share": 2})
     assert len(admin.get(f"{SHOP}/milestones/")["results"]) == 1
     assert admin("DELETE", f"milestones/{told['id']}/").status_code == 204
+
+
+def is_waiting() -> bool:
+    """Whether somebody waits for a lock in this database."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        return cursor.fetchone() is not None
+
+
+@pytest.mark.django_db(transaction=True)
+def test_milestone__changed_while_another_change_is_being_written__has_both(admin: Caller, project: Project) -> None:
+    """The second one looks at the milestone before the first is done, and waits."""
+    told = made(admin, f"{SHOP}/milestones/", {"name": "half", "due": "2027-01-01", "share": 0.5})
+    answers: list[Any] = []
+
+    def second() -> None:
+        answers.append(admin("PATCH", f"milestones/{told['id']}/", {"share": 0.75}))
+        connection.close()
+
+    writing = threading.Thread(target=second)
+    with transaction.atomic():
+        change_milestone(
+            milestone=Milestone.objects.get(), actor=console(name="ana"), now=timezone.now(),
+            changes={"due": date(2027, 3, 1), "name": "most"},
+        )  # fmt: skip
+        writing.start()
+        deadline = time.monotonic() + 20
+        while not is_waiting() and time.monotonic() < deadline:
+            time.sleep(0.01)
+        assert is_waiting()
+    writing.join(20)
+    assert answers[0].status_code == 200
+    found = Milestone.objects.get()
+    assert (found.name, found.due, found.share) == ("most", date(2027, 3, 1), 0.75)
 
 
 def test_baselines__after_the_first__say_why(admin: Caller, unit: Unit) -> None:

@@ -1,5 +1,6 @@
 """Teams that wait for each other, and what another plan would bring."""
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -224,3 +225,20 @@ def test_move__to_a_team_without_people__is_refused_because_nobody_knows_its_pac
 
 def test_best_moves__with_nobody_to_spare__are_none() -> None:
     assert best_moves(plan=ALONE, today=TODAY) == ()
+
+
+def test_best_moves__with_a_team_that_is_done__send_its_people_first() -> None:
+    """Engineers go where others fell behind."""
+    plan = replace(CREWED, people=CREWED.people | {"cats": 2}, idle=frozenset({"cats"}))
+    moves = best_moves(plan=plan, today=TODAY, people=2)
+    assert moves and moves[0].move.giver == "cats"
+    then = applied(plan=plan, wish=Wish(moves=(moves[0].move,)))
+    assert then.people["cats"] == 0
+    assert "cats" not in then.teams
+
+
+def test_move__to_a_team_that_is_done__is_refused() -> None:
+    plan = replace(CREWED, people=CREWED.people | {"cats": 2}, idle=frozenset({"cats"}))
+    with pytest.raises(Impossible, match="cats has nothing left to do") as refused:
+        applied(plan=plan, wish=Wish(moves=(Move(giver="ants", taker="cats"),)))
+    assert refused.value.field == "taker"

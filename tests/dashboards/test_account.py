@@ -8,8 +8,9 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from migrator.access.models import SecondFactor
+from migrator.access.models import Membership, Role, SecondFactor
 from migrator.access.second_factor import STEP_S, code_at
+from migrator.inventory.models import Project, Team
 
 SignIn = Callable[[User], Client]
 
@@ -67,3 +68,35 @@ def test_second_factor__of_somebody_else__is_not_shown(engineer: User, owner: Us
     act(client, "enrol")
     client.force_login(owner)
     assert "You have no second factor" in client.get("/account").content.decode()
+
+
+@pytest.mark.parametrize("address", ["/", "/p/shop/", "/p/shop/oncall"])
+def test_account__from_the_menu_of_any_page__is_one_press_away(address: str, engineer: User, sign_in: SignIn) -> None:
+    page = sign_in(engineer).get(address).content.decode()
+
+    menu = page[page.index('<details class="menu right">') :]
+    assert 'href="/account"' in menu[: menu.index("</details>")]
+
+
+@pytest.mark.parametrize(
+    ("whole", "in_team", "told"),
+    [
+        (None, Role.ENGINEER, "engineer in core"),
+        (None, Role.VIEWER, "viewer in core"),
+        (Role.VIEWER, Role.ENGINEER, "viewer, engineer in core"),
+        (Role.ADMIN, Role.VIEWER, "admin"),
+    ],
+)
+def test_role__with_one_in_a_team__is_told_with_the_team(
+    whole: Role | None, in_team: Role, told: str, project: Project, sign_in: SignIn
+) -> None:
+    eve = User.objects.create_user("eve")
+    if whole:
+        Membership.objects.create(user=eve, project=project, role=whole)
+    Membership.objects.create(
+        user=eve, project=project, role=in_team, team=Team.objects.create(project=project, name="core")
+    )
+    signed_in = sign_in(eve)
+
+    assert f"eve · {told}<" in signed_in.get("/p/shop/").content.decode()
+    assert f">{told}<" in signed_in.get("/account").content.decode()

@@ -164,3 +164,44 @@ def test_pages__in_a_browser__have_no_barriers_and_fit_a_phone(
             assert report.violations_count == 0, (address, report.generate_report())
             assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), (address, width)
         context.close()
+
+
+# ------------------------------------------------------------------------------------ the week
+
+
+@pytest.mark.parametrize(("kind", "ticked"), [("apprise", True), ("webhook", False)])
+def test_week__of_a_new_channel__is_ticked_where_people_read_it(
+    kind: str, ticked: bool, project: Project, owner: User, sign_in: SignIn
+) -> None:
+    page = html(sign_in(owner), f"{PAGE}/channels/new/{kind}")
+    tick = re.search(r'<input type="checkbox" name="weekly"[^>]*>', page)
+    assert tick is not None and ("checked" in tick[0]) is ticked
+
+
+def test_week__of_pagerduty__is_not_offered(project: Project, owner: User, sign_in: SignIn) -> None:
+    page = html(sign_in(owner), f"{PAGE}/channels/new/pagerduty")
+    assert 'name="weekly"' not in page and "nothing but the week" not in page
+
+
+def test_week__taken_by_a_channel__is_shown_in_the_list_and_kept(
+    project: Project, owner: User, sign_in: SignIn
+) -> None:
+    client = sign_in(owner)
+    client.post(NEW, TYPED | {"weekly": "on"})
+    channel = Channel.objects.get()
+    assert (channel.weekly, channel.events) == (True, [])
+    assert "What somebody should know today, the week on Mondays" in html(client, PAGE)
+    client.post(f"{PAGE}/channels/{channel.pk}", TYPED | {"target": ""})
+    assert not Channel.objects.get().weekly
+
+
+def test_week__as_all_that_a_channel_takes__is_one_choice(project: Project, owner: User, sign_in: SignIn) -> None:
+    client = sign_in(owner)
+    client.post(NEW, TYPED | {"least_severity": "weekly"})
+    channel = Channel.objects.get()
+    assert (channel.weekly, channel.events) == (True, ["weekly"])
+    assert "Only the week in a few sentences, on Mondays" in html(client, PAGE)
+    page = html(client, f"{PAGE}/channels/{channel.pk}")
+    assert re.search(r'<option value="weekly" selected>', page)
+    client.post(f"{PAGE}/channels/{channel.pk}", TYPED | {"target": "", "least_severity": "info", "weekly": "on"})
+    assert (Channel.objects.get().weekly, Channel.objects.get().events) == (True, [])

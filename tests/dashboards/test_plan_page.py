@@ -1,5 +1,6 @@
 """The plan: what the end hangs on, another plan beside it, and the verbs that change it."""
 
+import re
 from datetime import date, timedelta
 
 import pytest
@@ -15,6 +16,7 @@ from migrator.planning.models import Dependency, Phase, PhaseUnit
 from migrator.planning.services import set_capacity
 from migrator.rollout.services import Change, flip
 from tests.api.conftest import LADDER
+from tests.dashboards.pasts import Past
 
 NOW = timezone.now()
 
@@ -79,6 +81,81 @@ def test_what_if__that_cannot_be__says_so_beside_its_control(
     page = answer.content.decode()
     assert words in page
     assert 'id="answer"' not in page
+
+
+def test_what_if__people_of_a_team_that_has_none__says_so_beside_its_control(
+    teams: object, project: Project, client: Client, viewer: User
+) -> None:
+    past = Past(project=project)
+    past.team("wasps")
+    past.unit("GET /wasps/1", known=60, team="wasps")
+    past.team("moths", people=0)
+    past.unit("GET /moths/1", known=60, team="moths")
+    client.force_login(viewer)
+
+    assert "Nobody said how many people wasps has" in client.get("/p/shop/plan?giver=wasps&taker=bees").content.decode()
+    assert "moths has nobody today" in client.get("/p/shop/plan?giver=ants&taker=moths").content.decode()
+
+
+def test_plan__team_without_people__is_stuck_in_words(
+    teams: object, project: Project, client: Client, viewer: User
+) -> None:
+    past = Past(project=project)
+    past.team("moths", people=0)
+    past.unit("GET /moths/1", known=60, team="moths")
+    client.force_login(viewer)
+
+    assert "No end in sight: moths has 1 left. Nobody works there." in client.get("/p/shop/plan").content.decode()
+
+
+def test_plan__ring_of_dependencies__is_named_with_a_way_out(
+    teams: tuple[list[Unit], list[Unit]], client: Client, owner: User
+) -> None:
+    ant, bee = teams[0][0], teams[1][0]
+    for unit, needs in ((ant, bee), (bee, ant)):  # as it came in before rings were refused
+        Dependency.objects.create(unit=unit, needs=needs, set_by="ana", set_at=NOW)
+    client.force_login(owner)
+    page = client.get("/p/shop/plan").content.decode()
+
+    assert "ring" in page
+    assert "Take one of them out below." in page
+    assert f"{ant.key} no longer waits for {bee.key}" in page
+
+
+def test_plan__fewer_than_six_weeks__gives_no_dates(project: Project, client: Client, viewer: User) -> None:
+    past = Past(project=project)
+    for team in ("ants", "bees"):
+        past.team(team, people=3)
+        past.weekly(team, done=3, left=6)
+    client.force_login(viewer)
+
+    for query in ("", "?giver=ants&taker=bees&people=1"):
+        page = client.get(f"/p/shop/plan{query}").content.decode()
+        assert "No dates yet: they need 6 weeks since the first unit was finished; there are 3 weeks." in page
+        assert "too early" in page
+        assert not re.search(r"85(\N{NO-BREAK SPACE}| )% sure by \d|\d sooner|\d later", page)
+
+
+def test_moves__ranked__say_what_the_pages_they_lead_to_say(teams: object, client: Client, viewer: User) -> None:
+    client.force_login(viewer)
+    page = client.get("/p/shop/plan").content.decode()
+    moves = re.findall(r'<a href="([^"]+people=2)">Two people from [^<]+ bring the end ([^<]+) nearer</a>', page)
+
+    assert moves
+    for address, gained in moves:
+        assert f", {gained} sooner" in client.get(address.replace("&amp;", "&")).content.decode()
+
+
+def test_what_if__cut_and_another_deadline__are_kept_in_the_form_and_the_address(
+    teams: object, client: Client, viewer: User
+) -> None:
+    client.force_login(viewer)
+    page = client.get("/p/shop/plan?cut=5&cut_team=bees&deadline=2099-01-01").content.decode()
+
+    assert 'id="answer"' in page
+    assert 'value="5"' in page
+    assert 'value="2099-01-01"' in page
+    assert "the same" in page, "the address holds it"
 
 
 def test_plan__empty_project__says_what_it_needs(client: Client, viewer: User) -> None:

@@ -11,10 +11,14 @@ from django.test import Client
 from django.utils import timezone
 
 from migrator.access.models import Approval
+from migrator.access.rights import console
 from migrator.core.stages import Stage
+from migrator.gates.layers import LayerKind
 from migrator.gates.models import PolicyLayer, Waiver
+from migrator.gates.services import Target, set_layer
 from migrator.inventory.models import Project, Unit
 from tests.dashboards.causes import html
+from tests.dashboards.conftest import observe
 
 AddUnit = Callable[..., Unit]
 SignIn = Callable[[User], Client]
@@ -281,3 +285,44 @@ def test_changes__that_take_two__are_asked_for_and_done_when_the_second_says_so(
         client.post(f"/p/shop/approvals/{approval.pk}", {"verb": "approve"})
     assert Project.objects.get().policy == {"alpha": 0.02}
     assert Waiver.objects.get().approved_by == "engineer"
+
+
+def test_layer__that_can_never_pass__is_marked_in_the_list_with_the_way_to_change_it(
+    unit: Unit, owner: User, sign_in: SignIn
+) -> None:
+    client = sign_in(owner)
+    blind = add_layer(client, callers="ios")
+    fine = add_layer(client, kind="operation", of="read", alpha="1")
+
+    page = html(client, POLICIES)
+    marked, unmarked = (page.split(f'id="layer-{layer.pk}"')[1].split("</tr>")[0] for layer in (blind, fine))
+    assert "Can never pass: The project names no header that says what kind of caller it is." in marked
+    assert f'href="{POLICIES}/{blind.pk}#id_callers"' in marked
+    assert 'href="/p/shop/settings/requests"' in marked
+    assert 'id="id_callers"' in html(client, f"{POLICIES}/{blind.pk}")
+    assert "Can never pass" not in unmarked
+
+
+def test_layer__under_a_project_that_can_never_pass__bears_no_mark_of_its_own(
+    unit: Unit, owner: User, sign_in: SignIn
+) -> None:
+    client = sign_in(owner)
+    save(client, callers="ios")
+    add_layer(client, alpha="1")
+
+    page = html(client, POLICIES)
+    assert page.count("The project names no header that says what kind of caller it is.") == 2, "on top, at its control"
+
+
+def test_layer__of_a_unit_with_too_little_traffic__is_marked(unit: Unit, owner: User, sign_in: SignIn) -> None:
+    observe(unit, match=3)
+    target, demand = Target(kind=LayerKind.UNIT, of=str(unit.pk)), {"independent_pairs": 90_000_000}
+    set_layer(
+        project=unit.project, target=target, settings=demand, seen_version=0, actor=console(name="t"),
+        now=timezone.now(),
+    )  # fmt: skip
+    layer = PolicyLayer.objects.get()
+
+    page = html(sign_in(owner), POLICIES)
+    assert re.search(r"Can never pass: 90,000,000 are demanded, and in 30 days [\d,]+ come", page)
+    assert f'href="{POLICIES}/{layer.pk}#id_independent_pairs"' in page

@@ -8,7 +8,7 @@ from django.contrib.auth.models import User
 from django.test import Client
 from django.utils import timezone
 
-from migrator.access.models import Membership, Role, Token
+from migrator.access.models import Membership, Role, SecondFactor, Token
 from migrator.access.tokens import find_token
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Service, Team, Unit
@@ -197,7 +197,7 @@ def test_token__revoked__opens_nothing(owner: User, project: Project, sign_in: S
     signed_in.post("/p/shop/settings/tokens", {"act": "revoke-token", "token": Token.objects.get().pk})
 
     assert find_token(secret=answer.context["outcome"].secret, now=timezone.now()) is None
-    assert recorded(project) == ["token gateway revoked", "token gateway: ingest"]
+    assert recorded(project) == ["token gateway revoked", "token gateway made, scope ingest"]
 
 
 def test_token__that_ends_in_the_past__is_refused(owner: User, sign_in: SignIn) -> None:
@@ -218,3 +218,76 @@ def test_link__framed_by_no_site__is_refused(origin: str, owner: User, sign_in: 
 
     assert answer.status_code == 422
     assert not ShareLink.objects.exists()
+
+
+# ------------------------------------------------------------------------------ second factors
+
+
+def factor_of(user: User) -> SecondFactor:
+    return SecondFactor.objects.create(user=user, secret="JBSWY3DPEHPK3PXP", created_at=timezone.now())
+
+
+def reset(signed_in: Client, user: User, project: Project) -> str:
+    member = Membership.objects.get(user=user, project=project)
+    answer = signed_in.post("/p/shop/settings/people", {"act": "reset-factor", "member": member.pk}, follow=True)
+    return answer.content.decode()
+
+
+def test_second_factor__of_somebody_whose_phone_is_gone__is_reset_and_recorded(
+    owner: User, engineer: User, project: Project, sign_in: SignIn
+) -> None:
+    factor_of(engineer)
+    signed_in = sign_in(owner)
+    page = signed_in.get("/p/shop/settings/people").content.decode()
+    assert page.count('value="reset-factor"') == 1 and "JBSWY3DPEHPK3PXP" not in page
+
+    assert "engineer has no second factor any more" in reset(signed_in, engineer, project)
+
+    assert not SecondFactor.objects.exists()
+    assert recorded(project) == ["second factor of engineer reset"]
+    assert 'value="reset-factor"' not in signed_in.get("/p/shop/settings/people").content.decode()
+
+
+def test_second_factor__ones_own__takes_a_code(owner: User, project: Project, sign_in: SignIn) -> None:
+    factor_of(owner)
+    signed_in = sign_in(owner)
+
+    assert 'value="reset-factor"' not in signed_in.get("/p/shop/settings/people").content.decode()
+    assert "Not reset: You remove your own" in reset(signed_in, owner, project)
+    assert SecondFactor.objects.exists()
+
+
+def test_second_factor__of_somebody_who_works_elsewhere_too__is_kept(
+    owner: User, engineer: User, stranger: User, superuser: User, project: Project, sign_in: SignIn
+) -> None:
+    factor_of(engineer)
+    other = Membership.objects.get(user=stranger).project
+    Membership.objects.create(user=engineer, project=other, role=Role.VIEWER)
+
+    assert f"Not reset: engineer is in {other.name} too" in reset(sign_in(owner), engineer, project)
+    assert SecondFactor.objects.exists()
+    Membership.objects.create(user=owner, project=other, role=Role.ADMIN)
+    assert "has no second factor any more" in reset(sign_in(owner), engineer, project)
+
+    Membership.objects.create(user=superuser, project=project, role=Role.VIEWER)
+    factor_of(superuser)
+    assert "Not reset: superuser is in every project too" in reset(sign_in(owner), superuser, project)
+
+
+def test_second_factor__reset_by_an_engineer__is_refused(engineer: User, owner: User, sign_in: SignIn) -> None:
+    factor_of(owner)
+    member = Membership.objects.get(user=owner)
+
+    assert (
+        sign_in(engineer).post("/p/shop/settings/people", {"act": "reset-factor", "member": member.pk}).status_code
+        == 403
+    )
+    assert SecondFactor.objects.exists()
+
+
+def test_token__made_by_a_person__is_theirs(owner: User, project: Project, sign_in: SignIn) -> None:
+    signed_in = sign_in(owner)
+    signed_in.post("/p/shop/settings/tokens", {"act": "make-token", "name": "ci", "scope": "operate"})
+
+    assert Token.objects.get().owner == owner
+    assert "of owner" in signed_in.get("/p/shop/settings/tokens").content.decode()

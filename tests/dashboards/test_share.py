@@ -50,6 +50,25 @@ def test_link__without_an_account__shows_how_far_and_nothing_else(secret: str, c
     assert "max-age=60" in answer.headers["Cache-Control"]
 
 
+@pytest.mark.parametrize("address", ["/share/{}", "/embed/{}"])
+def test_link__with_a_picture__states_what_done_is_and_offers_nothing_to_press(
+    address: str, secret: str, client: Client
+) -> None:
+    page = client.get(address.format(secret)).content.decode()
+
+    assert "done: from cutover on, nobody is answered by legacy" in page
+    assert 'role="img" aria-label="From ' in page
+    for control in ("<button", "<form", "<input", "<select", "<nav"):
+        assert control not in page.partition("<main")[2]
+
+
+def test_link__with_a_picture__has_its_numbers_as_a_table(secret: str, client: Client) -> None:
+    page = client.get(f"/share/{secret}").content.decode()
+
+    assert "Show as table" in page
+    assert ">Scope</th>" in page
+
+
 @pytest.mark.parametrize("address", ["/share/{}", "/embed/{}", "/badge/{}.svg"])
 def test_link__revoked_or_over_or_made_up__shows_nothing(
     address: str, secret: str, project: Project, owner: User, client: Client

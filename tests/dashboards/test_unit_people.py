@@ -85,14 +85,16 @@ def test_cooling_down__an_admin_goes_on_with_a_reason_and_nobody_else(
     client = sign_in(owner)
     page = page_of(client, low, query)
     assert "Go on although it cools down" in page
-    press(client, low, stage="canary", candidate_percent="1", override="true", reason="The cache was cold.")
+    press(client, low, stage="canary", candidate_percent="1", override="true", reason="The cache was cold.", typed="1")
     assert fresh(low).candidate_bp == 100
 
 
 def test_down__while_frozen_and_cooling__stands_open(low: Unit, engineer: User, sign_in: SignIn) -> None:
     freeze(project=low.project, actor=ANA, reason="Black Friday", now=timezone.now())
     client = sign_in(engineer)
-    assert '<button class="button primary wide">Set to 1 %</button>' in page_of(client, low, "?candidate_percent=1")
+    assert '<button class="button primary wide" aria-keyshortcuts="Control+Enter">Set to 1 %</button>' in page_of(
+        client, low, "?candidate_percent=1"
+    )
     press(client, low, candidate_percent="1")
     assert fresh(low).candidate_bp == 100
 

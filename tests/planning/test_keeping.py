@@ -2,17 +2,28 @@
 
 from dataclasses import replace
 from datetime import date, timedelta
+from typing import Any
 
 from migrator.access.rights import Via
 from migrator.core.stages import Operation, Stage
 from migrator.inventory.importers.spec import Format, Spec, UnitSpec
 from migrator.inventory.models import Project, Service, Unit
+from migrator.inventory.queries import Wanted
 from migrator.ledger import scoping
 from migrator.ledger.models import Entry, Kind
 from migrator.planning import services
 from migrator.planning.keeping import count_days, keep_forecasts
-from migrator.planning.models import Counted, PastForecast
-from migrator.planning.queries import Slice, events, oldest_stuck, record, scope_changes, time_in_stage
+from migrator.planning.models import Counted, PastForecast, PhaseUnit
+from migrator.planning.queries import (
+    Slice,
+    Tagged,
+    burn_up,
+    events,
+    oldest_stuck,
+    record,
+    scope_changes,
+    time_in_stage,
+)
 from migrator.planning.tasks import count_days as count_task
 from migrator.planning.tasks import keep_forecasts as keep_task
 from migrator.rollout.freezes import freeze
@@ -141,6 +152,33 @@ def test_scope__of_a_phase__is_what_came_into_it(project: Project, history: Hist
     services.assign(project=project, phase=None, unit_ids=ids[:1], actor=ACTOR, now=days_ago(10), reason="cut")
     found = scope_changes(project=project, units=Slice(phase="mvp"), **SPAN)
     assert [(each.added, each.gone, each.why) for each in found] == [(3, 0, "planning day"), (0, 1, "cut")]
+
+
+def test_scope__of_a_phase_whose_units_went_from_the_inventory__says_which_import_took_them(
+    project: Project, service: Service
+) -> None:
+    imported(project, service, 50, "GET /a", "GET /b", "GET /c", "GET /d")
+    phase = services.save_phase(project=project, name="mvp", actor=ACTOR, now=days_ago(40))
+    by: dict[str, Any] = {"project": project, "actor": ACTOR}
+    services.assign(phase=phase, wanted=Wanted(), now=days_ago(30), reason="planning day", **by)
+    cut = [Unit.objects.get(key="GET /d").pk]
+    services.assign(phase=None, unit_ids=cut, now=days_ago(25), reason="cut", **by)
+    imported(project, service, 20, "GET /a", reason="v2 drops them")
+    imported(project, service, 10, "GET /a", "GET /b", reason="v3 needs one")
+    for tagged in Tagged:
+        phased = Slice(phase="mvp", tagged=tagged)
+        found = scope_changes(project=project, units=phased, **SPAN)
+        assert [(each.added, each.gone, each.why) for each in found] == [
+            (4, 0, "planning day"), (0, 1, "cut"), (0, 2, "v2 drops them"), (1, 0, "v3 needs one"),
+        ]  # fmt: skip
+        assert {each.who for each in found} == {ACTOR.name}
+        assert all(each.link for each in found)
+    drawn = burn_up(project=project, now=NOW, days=60, units=Slice(phase="mvp", tagged=Tagged.THEN))
+    assert sum(each.added - each.gone for each in found) == drawn.scope[-1] == 2
+    late = Unit.objects.get(key="GET /c")
+    PhaseUnit.objects.filter(unit=late).update(removed_at=days_ago(5))
+    again = scope_changes(project=project, units=Slice(phase="mvp"), **SPAN)
+    assert again == found, "a unit leaves once"
 
 
 def test_events__of_a_project__are_what_moved_many_or_went_back(

@@ -96,6 +96,60 @@ def test_assign__by_a_filter__moves_units_and_keeps_who_and_why(project: Project
     assert (out.added, out.removed) == (0, 5)
 
 
+@pytest.fixture
+def family(project: Project, service: Service) -> list[Unit]:
+    """An endpoint with three fields."""
+    made = [create_unit(project=project, service=service, key="GET /u", kind="endpoint", now=days_ago(9))]
+    for field in "abc":
+        key = f"GET /u $.{field}"
+        made.append(
+            create_unit(project=project, service=service, key=key, kind="field", parent=made[0], now=days_ago(9))
+        )
+    return made
+
+
+def phases_of(units: list[Unit]) -> list[str]:
+    rows = PhaseUnit.objects.filter(removed_at__isnull=True, unit__in=units).values_list("unit", "phase__name")
+    return [dict(rows).get(unit.pk, "") for unit in units]
+
+
+def test_assign__of_an_endpoint_by_id__takes_its_fields_along(project: Project, family: list[Unit]) -> None:
+    mvp, rest = (services.save_phase(project=project, name=name, **BY) for name in ("mvp", "rest"))
+    done = services.assign(project=project, phase=mvp, unit_ids=[family[0].pk], **BY)
+    assert (done.added, done.removed, done.already) == (4, 0, 0)
+    done = services.assign(project=project, phase=rest, unit_ids=[family[0].pk], **BY)
+    assert (done.added, done.removed, done.already) == (4, 4, 0)
+    assert phases_of(family) == ["rest"] * 4
+    services.assign(project=project, phase=None, unit_ids=[family[0].pk], **BY)
+    assert phases_of(family) == [""] * 4
+
+
+def test_assign__of_an_endpoint_by_id__leaves_fields_that_somebody_put_elsewhere(
+    project: Project, family: list[Unit]
+) -> None:
+    mvp, rest, late = (services.save_phase(project=project, name=name, **BY) for name in ("mvp", "rest", "late"))
+    services.assign(project=project, phase=late, unit_ids=[family[1].pk], **BY)
+    assert phases_of(family) == ["", "late", "", ""], "a field moves alone"
+    for phase, name in ((mvp, "mvp"), (rest, "rest"), (rest, "rest"), (None, "")):
+        services.assign(project=project, phase=phase, unit_ids=[family[0].pk], **BY)
+        assert phases_of(family) == [name, "late", name, name]
+
+
+def test_assign__of_an_endpoint_and_one_of_its_fields__takes_that_one_wherever_it_was(
+    project: Project, family: list[Unit]
+) -> None:
+    mvp, late = (services.save_phase(project=project, name=name, **BY) for name in ("mvp", "late"))
+    services.assign(project=project, phase=late, unit_ids=[family[1].pk, family[2].pk], **BY)
+    services.assign(project=project, phase=mvp, unit_ids=[family[0].pk, family[1].pk], **BY)
+    assert phases_of(family) == ["mvp", "mvp", "late", "mvp"]
+
+
+def test_assign__by_a_filter__means_what_it_finds(project: Project, family: list[Unit]) -> None:
+    mvp = services.save_phase(project=project, name="mvp", **BY)
+    services.assign(project=project, phase=mvp, wanted=Wanted(kind="endpoint"), **BY)
+    assert phases_of(family) == ["mvp", "", "", ""]
+
+
 def test_assign__of_ids_that_are_not_there__changes_nothing(project: Project, history: History) -> None:
     unit = history("GET /a", 9)
     phase = services.save_phase(project=project, name="mvp", **BY)

@@ -5,7 +5,9 @@ import pytest
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Service
 from migrator.inventory.services import create_team, save_service
-from migrator.planning.queries import Measure, Slice, Tagged, burn_up
+from migrator.planning.counting import count
+from migrator.planning.queries import Measure, Slice, Tagged, burn_up, prospect
+from migrator.planning.queries.since import since
 from migrator.planning.services import assign, save_phase, set_effort
 from tests.planning.conftest import ACTOR, NOW, History, days_ago, finished, move, retagged
 
@@ -104,3 +106,71 @@ def test_done__as_chosen__is_cutover_or_removed(project: Project, history: Histo
     assert (cutover.left, removed.left) == (0, 1)
     assert cutover.done_stages == (Stage.CUTOVER, Stage.REMOVAL, Stage.REMOVED)
     assert removed.done_stages == (Stage.REMOVED,)
+
+
+# ----------------------------------------------------------------------------- what changed since
+
+
+def crossings(project: Project, units: Slice) -> tuple[int, int]:
+    """What was finished and what fell back in the last week, as the page tells it."""
+    found = prospect(project=project, now=NOW, units=units)
+    told = since(project=project, found=found, units=units, day=days_ago(7).date())
+    return told.finished, told.regressed
+
+
+def handed_on(history: History, at: float, **tags: dict[str, object]) -> None:
+    """Finished six days ago and taken back two days ago; in between it went to somebody else."""
+    unit = history("GET /a", 30, finished(6), **tags["before"])
+    retagged(unit, days_ago(at), **tags["after"])
+    move(unit, Stage.CANARY, days_ago(2))
+
+
+@pytest.mark.parametrize("is_counted", [False, True])
+@pytest.mark.parametrize(
+    ("at", "ants", "bees"),
+    [(4, (1, 0), (0, 1)), (20, (0, 0), (1, 1)), (1, (1, 1), (0, 0))],
+    ids=["between", "before", "after"],
+)
+def test_since__as_tagged_then__tells_each_team_what_it_did_while_it_had_the_unit(
+    project: Project, history: History, at: float, ants: tuple[int, int], bees: tuple[int, int], is_counted: bool
+) -> None:
+    teams = {name: create_team(project=project, name=name) for name in ("ants", "bees")}
+    handed_on(history, at, before={"team": teams["ants"]}, after={"team": teams["bees"]})
+    history("GET /steady", 30, finished(3), team=teams["ants"])
+    history("GET /nobodys", 30, finished(3))
+    if is_counted:
+        count(project=project)
+    then = {name: crossings(project, Slice(team=name, tagged=Tagged.THEN)) for name in teams}
+    assert then == {"ants": (ants[0] + 1, ants[1]), "bees": bees}
+    now = {name: crossings(project, Slice(team=name)) for name in teams}
+    assert now == {"ants": (1, 0), "bees": (1, 1)}
+    assert crossings(project, Slice(tagged=Tagged.THEN)) == crossings(project, Slice()) == (3, 1)
+
+
+def test_since__as_tagged_then__goes_by_service_by_kind_and_by_nobodys_team(project: Project, history: History) -> None:
+    other = save_service(project=project, name="other")
+    ants = create_team(project=project, name="ants")
+    handed_on(history, 4, before={"team": ants}, after={"service": other, "team": None})
+    then = {"tagged": Tagged.THEN}
+    assert crossings(project, Slice(service="main", **then)) == (1, 0)
+    assert crossings(project, Slice(service="other", **then)) == (0, 1)
+    assert crossings(project, Slice(service="main", team="ants", kind="endpoint", **then)) == (1, 0)
+    assert crossings(project, Slice(service="other", team="ants", **then)) == (0, 0)
+    assert crossings(project, Slice(service="main", kind="field", **then)) == (0, 0)
+
+
+def test_since__of_a_phase_as_tagged_then__counts_what_happened_in_it(project: Project, history: History) -> None:
+    first, second = (save_phase(project=project, name=name, actor=ACTOR, now=days_ago(40)) for name in ("1st", "2nd"))
+    unit = history("GET /a", 30)
+    assign(project=project, phase=first, unit_ids=[unit.pk], actor=ACTOR, now=days_ago(20))
+    for days, stage in finished(6).items():
+        move(unit, stage, days_ago(days))
+    assign(project=project, phase=second, unit_ids=[unit.pk], actor=ACTOR, now=days_ago(4))
+    move(unit, Stage.CANARY, days_ago(2))
+    found = {
+        (name, each): crossings(project, Slice(phase=name, tagged=each)) for name in ("1st", "2nd") for each in Tagged
+    }
+    assert found == {
+        ("1st", Tagged.NOW): (0, 0), ("1st", Tagged.THEN): (1, 0),
+        ("2nd", Tagged.NOW): (1, 1), ("2nd", Tagged.THEN): (0, 1),
+    }  # fmt: skip

@@ -185,6 +185,53 @@ def test_approve__a_program__is_no_second_person(asked: Asks, unit: Unit) -> Non
     assert fresh(unit).stage == Stage.CANARY
 
 
+def test_approve__what_ones_own_token_asked_for__is_refused(
+    asked: Asks, unit: Unit, asker: Actor, second: Actor, engineer: User
+) -> None:
+    secret = create_token(name="ci", scope="operate", now=NOW, project=unit.project, owner_id=engineer.pk)
+    token = find_token(secret=secret, now=NOW)
+    assert token is not None
+    approval = asked(program(token=token, project=unit.project))
+    assert approval.asker == "token ci of engineer"
+
+    with pytest.raises(OwnApproval, match=r"Your own token asked for this \(token ci of engineer\)"):
+        approve(approval=approval, actor=asker, now=NOW)
+    assert fresh(unit).stage == Stage.CANARY
+
+    assert approve(approval=approval, actor=second, now=NOW).state == ApprovalState.APPROVED
+    entry = Flip.objects.filter(unit=unit).first()
+    assert entry is not None and entry.actor == "token ci of engineer"
+
+
+def test_approve__asked_by_a_token__gives_no_more_than_the_token_may(
+    asked: Asks, unit: Unit, second: Actor, third: Actor
+) -> None:
+    """Its owner is an admin; the token lost its right, and that is what counts."""
+    secret = create_token(name="ci", scope="operate", now=NOW, project=unit.project, owner_id=second.user_id)
+    token = find_token(secret=secret, now=NOW)
+    assert token is not None
+    approval = asked(program(token=token, project=unit.project))
+    token.scope = "read"
+    token.save()
+    with pytest.raises(NotOpen, match="lost the right"):
+        approve(approval=approval, actor=third, now=NOW)
+    assert fresh(unit).stage == Stage.CANARY
+
+
+def test_withdraw__what_ones_own_token_asked_for__is_withdrawn_by_either(
+    asked: Asks, unit: Unit, asker: Actor, third: Actor, engineer: User
+) -> None:
+    secret = create_token(name="ci", scope="operate", now=NOW, project=unit.project, owner_id=engineer.pk)
+    token = find_token(secret=secret, now=NOW)
+    assert token is not None
+    asking = program(token=token, project=unit.project)
+    for mine in (asker, asking):
+        approval = asked(asking)
+        with pytest.raises(Forbidden):
+            withdraw(approval=approval, actor=third, now=NOW)
+        assert withdraw(approval=approval, actor=mine, now=NOW).state == ApprovalState.WITHDRAWN
+
+
 @pytest.mark.parametrize("who", ["oncall", "viewer", "stranger"])
 def test_approve__without_the_right__is_forbidden(
     who: str, asked: Asks, unit: Unit, request: pytest.FixtureRequest

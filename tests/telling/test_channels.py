@@ -32,6 +32,9 @@ CANARY = "c4nary-s3cret-path"
         ({"target": "https://example.test/a b"}, "target"),
         ({"kind": "pagerduty", "target": "short"}, "target"),
         ({"kind": "pagerduty", "target": ROUTING_KEY, "digest": "daily"}, "digest"),
+        ({"kind": "pagerduty", "target": ROUTING_KEY, "weekly": True}, "weekly"),
+        ({"kind": "pagerduty", "target": ROUTING_KEY, "events": ["weekly"]}, "weekly"),
+        ({"weekly": False, "events": ["harm", "weekly"]}, "weekly"),
         ({"kind": "apprise", "target": "moon://x"}, "target"),
         ({"kind": "apprise", "target": "dbus://"}, "target"),
         ({"kind": "apprise", "target": "fcm://project/device?keyfile=/etc/passwd"}, "target"),
@@ -123,3 +126,25 @@ def test_try_out__of_pagerduty__opens_an_incident_and_closes_it(
     try_out(channel=made, actor=console(name="t"), now=WEDNESDAY_NOON)
     assert [each["event_action"] for each in receiver.documents] == ["trigger", "resolve"]
     assert len({each["dedup_key"] for each in receiver.documents}) == 1
+
+
+@pytest.mark.parametrize(
+    ("wanted", "takes_it"),
+    [
+        ({"kind": "apprise", "target": "json://example.test/x"}, True),
+        ({"kind": "apprise", "target": "json://example.test/x", "weekly": False}, False),
+        ({"kind": "apprise", "target": "json://example.test/x", "events": ["harm"]}, False),
+        ({}, False),
+        ({"weekly": True}, True),
+        ({"events": ["weekly"]}, True),
+        ({"kind": "pagerduty", "target": ROUTING_KEY}, False),
+    ],
+)
+def test_week__of_a_new_channel__is_taken_where_people_read_it_or_say_so(
+    wanted: dict[str, Any], takes_it: bool, project: Project
+) -> None:
+    settings = {"name": "x", "kind": "webhook", "target": "https://example.test/x"} | wanted
+    saved = save_channel(
+        project=project, wanted=ChannelSettings(**settings), actor=console(name="t"), now=WEDNESDAY_NOON
+    )
+    assert saved.channel.weekly is takes_it

@@ -233,6 +233,23 @@ def test_filters__of_events_severity_team_and_service__let_through_what_is_wante
     ]
 
 
+def test_week__told__reaches_those_who_opted_in_whatever_else_they_take(
+    channel: Make, say: Make, receiver: Receiver
+) -> None:
+    channel(name="alarms", least_severity=Severity.CRITICAL, weekly=True)
+    channel(name="all but the week")
+    channel(name="pager", kind="pagerduty", target=ROUTING_KEY)
+    channel(name="the week alone", events=[Event.WEEKLY])
+    say("Shop: week 47", event=Event.WEEKLY, severity=Severity.INFO, key="weekly:shop:2026-47")
+    say("Guard silent", key="guard")
+    deliver_due(now=NOON)
+
+    got = Delivery.objects.filter(message__event=Event.WEEKLY).values_list("channel__name", flat=True)
+    assert sorted(got) == ["alarms", "the week alone"]
+    others = Delivery.objects.filter(message__event=Event.GUARD).values_list("channel__name", flat=True)
+    assert sorted(others) == ["all but the week", "pager"]
+
+
 def test_quiet_hours__hold_back_what_is_not_critical_until_their_end(
     channel: Make, say: Make, receiver: Receiver
 ) -> None:

@@ -2,7 +2,8 @@
 // ("--stage-canary", "--candidate/0.15"), so one figure serves the light and the dark scheme.
 "use strict";
 
-const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: "autosize" };
+const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
+const NARROW = 520;
 const PIN_REACH = 24;
 const TOKEN = /^--([\w-]+)(?:\/([\d.]+))?$/;
 
@@ -59,80 +60,99 @@ function follow(plot) {
 
 const dayOf = (moment) => String(moment).slice(0, 10);
 
-/** The days that the address asks for, as Plotly takes them; null where it names none. */
-function asked(plot) {
-  const query = new URLSearchParams(location.search);
-  const [from, to] = [query.get("from"), query.get("to")];
-  if (!from && !to) return null;
-  return [from || plot.whole[0], to || plot.whole[1]];
-}
-
-/** Zooming by a drag writes the days into the address, so that it can be sent; going back restores them. */
-function zoomable(plot, library) {
+/** What a drag or a double press asks for is written into the address, and the page is asked for anew: so the chart,
+    its table and its files show the same days, and the address can be sent. */
+function zoomable(plot) {
   plot.on("plotly_relayout", (change) => {
-    if (plot.restoring || !("xaxis.range[0]" in change || "xaxis.autorange" in change)) return;
-    const address = new URL(location.href);
-    const whole = "xaxis.autorange" in change;
-    for (const [name, at] of [["from", 0], ["to", 1]]) {
-      if (whole) address.searchParams.delete(name);
-      else address.searchParams.set(name, dayOf(change[`xaxis.range[${at}]`]));
-    }
-    if (address.href !== location.href) history.pushState({ zoomed: true }, "", address);
-    if (whole) restore(plot, library);
+    if ("xaxis.range[0]" in change) span(dayOf(change["xaxis.range[0]"]), dayOf(change["xaxis.range[1]"]));
   });
+  plot.on("plotly_doubleclick", () => span(null, null));
 }
 
-async function restore(plot, library) {
-  plot.restoring = true;
-  await library.relayout(plot, { "xaxis.range": asked(plot) || plot.whole });
-  plot.restoring = false;
-}
-
-window.addEventListener("popstate", async (event) => {
-  if (event.state?.htmx) return;
-  for (const plot of document.querySelectorAll("[data-zoom]")) {
-    if (plot.whole) restore(plot, await plotly());
+function span(from, to) {
+  const address = new URL(location.href);
+  for (const [name, day] of [["from", from], ["to", to]]) {
+    if (day) address.searchParams.set(name, day);
+    else address.searchParams.delete(name);
   }
+  if (address.href === location.href) return;
+  history.pushState({ zoomed: true }, "", address);
+  showAddress();
+}
+
+const showAddress = () => htmx.ajax("GET", location.href, { target: "#page", select: "#page", swap: "morph" });
+
+window.addEventListener("popstate", ({ state }) => {
+  if (!state?.htmx && document.querySelector("[data-zoom]")) showAddress();
 });
 
-/** The chart as a picture, on the page's own ground: what is transparent here is black elsewhere. */
+/** The chart as a picture that explains itself, on the page's own ground: what is transparent here is black elsewhere. */
 document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-png]");
   const plot = button && document.querySelector(`[data-chart="${button.dataset.png}"]`);
   if (!plot?.layout) return;
-  const layout = { ...plot.layout, paper_bgcolor: colour("--surface"), width: 1280, height: 640 };
+  const { data, layout } = painted(JSON.parse(plot.drawn));
+  const size = { width: 1280, height: 680 };
+  const title = { text: button.dataset.title, x: 0.01, xanchor: "left", font: { color: colour("--ink"), size: 15 } };
+  const margin = { ...layout.margin, t: layout.margin.t + 44 };
+  const whole = { ...layout, ...size, margin, title, paper_bgcolor: colour("--surface"), xaxis: { ...layout.xaxis, range: plot.layout.xaxis.range } };
   const library = await plotly();
-  const address = await library.toImage({ data: plot.data, layout }, { format: "png", width: 1280, height: 640, scale: 2 });
+  const address = await library.toImage({ data, layout: whole }, { format: "png", ...size, scale: 2 });
   Object.assign(document.createElement("a"), { href: address, download: `${button.dataset.name}.png` }).click();
 });
 
 /** On a phone there is room for fewer moments under the axis, and for the names that matter most above it. */
 function fitted(layout, plot) {
-  const narrow = plot.clientWidth < 520;
+  const narrow = plot.clientWidth < NARROW;
   const said = layout.annotations ?? [];
   const annotations = narrow ? said.filter(({ name }) => name !== "aside") : said;
   const xaxis = { ...layout.xaxis, ...(narrow ? { nticks: 4 } : {}) };
-  return { ...layout, annotations, height: plot.clientHeight, xaxis };
+  const margin = { ...layout.margin, ...(narrow ? { t: 28 } : {}) };
+  return { ...layout, annotations, height: plot.clientHeight, margin, xaxis };
+}
+
+/** Where there is little room, a trace has the short names that it brought for that, or smaller signs. */
+function shortened(trace, narrow) {
+  const meta = narrow ? trace.meta : null;
+  const text = meta?.narrow ? { text: meta.narrow } : {};
+  return meta?.links ? { ...trace, ...text, marker: { ...trace.marker, size: 6 } } : { ...trace, ...text };
 }
 
 async function draw(again) {
   const plots = [...document.querySelectorAll("[data-chart]")];
   if (!plots.length) return;
   const library = await plotly();
-  for (const plot of plots) {
-    const text = document.getElementById(plot.dataset.chart)?.textContent;
-    if (!text || (text === plot.drawn && !again)) continue;
-    const first = plot.drawn === undefined;
-    plot.drawn = text;
-    const { data, layout } = painted(JSON.parse(text));
-    const zooms = "zoom" in plot.dataset;
-    plot.whole = layout.xaxis.range;
-    await library.react(plot, data, { ...fitted(layout, plot), ...(zooms ? { dragmode: "zoom" } : {}) }, CONFIG);
-    if (first) follow(plot);
-    if (first && zooms) zoomable(plot, library);
-  }
+  for (const plot of plots) paint(library, plot, again);
 }
 
+function paint(library, plot, again) {
+  const text = document.getElementById(plot.dataset.chart)?.textContent;
+  if (!text || (text === plot.drawn && !again)) return null;
+  const first = plot.drawn === undefined;
+  plot.drawn = text;
+  const { data, layout } = painted(JSON.parse(text));
+  // A finger that is drawn across a chart scrolls the page; days can be chosen in the filter too.
+  const zooms = "zoom" in plot.dataset && !matchMedia("(pointer: coarse)").matches;
+  const traces = data.map((trace) => shortened(trace, plot.clientWidth < NARROW));
+  const drawn = library.react(plot, traces, { ...fitted(layout, plot), ...(zooms ? { dragmode: "zoom" } : {}) }, CONFIG);
+  if (first) follow(plot);
+  if (first && zooms) zoomable(plot);
+  return drawn;
+}
+
+/** On paper everything is light. */
+function onPaper(printing) {
+  if (!window.Plotly) return;
+  const root = document.documentElement;
+  if (printing) root.dataset.screen = root.dataset.theme ?? "";
+  const theme = printing ? "light" : root.dataset.screen;
+  if (theme) root.dataset.theme = theme;
+  else delete root.dataset.theme;
+  for (const plot of document.querySelectorAll("[data-chart]")) paint(window.Plotly, plot, true);
+}
+
+window.addEventListener("beforeprint", () => onPaper(true));
+window.addEventListener("afterprint", () => onPaper(false));
 document.addEventListener("htmx:afterSwap", () => draw(false));
 document.addEventListener("theme", () => draw(true));
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", () => draw(true));

@@ -52,10 +52,8 @@ function countPicked() {
   bar.querySelector("[data-picked-none]").hidden = picked > 0;
   const told = bar.querySelector("[data-picked-some]");
   told.hidden = picked === 0;
-  told.textContent = `${picked.toLocaleString("en")} ticked`;
-  for (const button of bar.querySelectorAll("[data-told]")) {
-    button.textContent = `${button.dataset.told} ${picked.toLocaleString("en")}`;
-  }
+  const count = picked.toLocaleString(document.documentElement.lang);
+  for (const each of bar.querySelectorAll("[data-told]")) each.textContent = each.dataset.told.replace("{count}", count);
 }
 
 document.addEventListener("change", (event) => {

@@ -21,10 +21,10 @@ document.addEventListener("click", async (event) => {
   if (!source) return;
   try {
     await navigator.clipboard.writeText(source.textContent);
-    button.textContent = "Copied";
+    button.textContent = button.dataset.copied;
   } catch {
     // Without the right to write there, the text is selected: one key copies it.
     getSelection().selectAllChildren(source);
-    button.textContent = "Selected";
+    button.textContent = button.dataset.selected;
   }
 });

@@ -6,12 +6,18 @@ const parse = (text) => Number(text.replace(",", ".").replace("%", "").trim());
 
 const write = (percent) => String(Math.round(percent * 100) / 100);
 
-/** Small steps where little is answered, larger where much is: 0.1 below one, 1 below twenty, 5 above. */
+/** Small steps where little is answered, larger where much is; the same as the links have without this script. */
 function neighbour(percent, direction) {
-  const size = (at) => (at < 1 ? 0.1 : at < 20 ? 1 : 5);
-  const by = size(direction > 0 ? percent + 1e-9 : percent - 1e-9);
-  return Math.min(100, Math.max(0, Math.round((percent + direction * by) * 100) / 100));
+  if (direction > 0 && percent === 0) return 0.1;
+  const at = percent + direction * 1e-9;
+  const size = at < 0.1 ? 0.01 : at < 1 ? 0.1 : at < 20 ? 1 : 5;
+  return shifted(percent, direction * size);
 }
+
+const shifted = (percent, by) => Math.min(100, Math.max(0, Math.round((percent + by) * 100) / 100));
+
+/** A drag stops at whole numbers; the box has the hundredths. */
+const dragged = (percent) => (percent < 1 ? Math.round(percent * 10) / 10 : Math.round(percent));
 
 function put(control, percent) {
   const box = control.querySelector("[data-box]");
@@ -36,16 +42,39 @@ document.addEventListener("click", (event) => {
 document.addEventListener("input", (event) => {
   const control = event.target.closest("[data-percent]");
   if (!control) return;
-  if (event.target.matches("[data-slider]")) put(control, Number(event.target.value));
+  if (event.target.matches("[data-slider]")) put(control, dragged(Number(event.target.value)));
 });
 
+const ARROWS = { ArrowUp: 1, ArrowRight: 1, ArrowDown: -1, ArrowLeft: -1 };
+
+/** Arrows step in the box, up and down only, and on the slider; with Shift by the hundredth. */
+function onArrow(event) {
+  const isBox = event.target.matches("[data-box]") && /Up|Down/.test(event.key);
+  if (!(event.key in ARROWS) || !(isBox || event.target.matches("[data-slider]"))) return;
+  event.preventDefault();
+  const control = event.target.closest("[data-percent]");
+  const now = parse(control.querySelector("[data-box]").value) || 0;
+  const direction = ARROWS[event.key];
+  put(control, event.shiftKey ? shifted(now, direction * 0.01) : neighbour(now, direction));
+}
+
+/** Presses the button that names the act, once it names what stands in the box: never a share that is not shown yet. */
+function act() {
+  const form = document.querySelector("form[data-act]");
+  const button = form?.querySelector("button.primary:not([disabled]), button[name=override]");
+  const box = document.querySelector("[data-box]");
+  if (!button || (box && parse(box.value) !== parse(form.querySelector("[data-staged]").value))) return;
+  form.requestSubmit(button);
+}
+
 document.addEventListener("keydown", (event) => {
-  if (event.target.matches("[data-box]") && (event.key === "ArrowUp" || event.key === "ArrowDown")) {
-    event.preventDefault();
-    const control = event.target.closest("[data-percent]");
-    put(control, neighbour(parse(event.target.value) || 0, event.key === "ArrowUp" ? 1 : -1));
-  }
+  onArrow(event);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
-    document.querySelector("form[data-act]")?.requestSubmit();
+    event.preventDefault();
+    act();
   }
+});
+
+document.addEventListener("submit", (event) => {
+  if (event.target.matches("form[data-act]") && !event.defaultPrevented) event.submitter?.setAttribute("aria-busy", "true");
 });

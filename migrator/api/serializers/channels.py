@@ -42,6 +42,11 @@ class ChannelFieldsSerializer(StrictSerializer):
         child=serializers.ChoiceField(choices=EVENTS), required=False, help_text="None named: all."
     )
     least_severity = serializers.ChoiceField(choices=SEVERITIES, required=False)
+    weekly = serializers.BooleanField(
+        required=False,
+        help_text="Takes the week's digest too, on Mondays, whatever severity and events it takes. A new channel of "
+        "kind `apprise` does unless you say otherwise; `events: [weekly]` takes nothing else; `pagerduty` never does.",
+    )
     teams = serializers.ListField(
         child=serializers.CharField(max_length=100), required=False, help_text="Only units of these. None named: all."
     )
@@ -89,6 +94,7 @@ class ChannelSerializer(serializers.Serializer[Any]):
     enabled = serializers.BooleanField()
     events = serializers.ListField(child=serializers.CharField())
     least_severity = serializers.ChoiceField(choices=SEVERITIES)
+    weekly = serializers.BooleanField()
     teams = NamesField()
     services = NamesField()
     quiet_days = serializers.ListField(child=serializers.IntegerField())
@@ -282,6 +288,8 @@ class TakenSerializer(serializers.Serializer[Any]):
 def channel_settings(project: Project, data: dict[str, Any], before: ChannelSettings | None = None) -> ChannelSettings:
     """A validated body as settings, on top of those there are. Raises Invalid for names that are not there."""
     changes = dict(data)
+    if "events" in data:
+        changes.setdefault("weekly", None)
     if "teams" in data:
         changes["teams"] = tuple(team_named(project, name) for name in data["teams"])
     if "services" in data:

@@ -46,7 +46,10 @@ class AssignSerializer(StrictSerializer):
     """Which units: their ids, or the filter of the list of units; `all` where every unit is meant."""
 
     units = serializers.ListField(
-        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1), required=False, allow_empty=False
+        child=serializers.IntegerField(min_value=1, max_value=2**63 - 1),
+        required=False,
+        allow_empty=False,
+        help_text="Their ids. An endpoint takes the fields along that are in its phase, or in none.",
     )
     search = serializers.CharField(max_length=500, required=False, help_text="Part of the key.")
     service = serializers.CharField(max_length=100, required=False)

@@ -72,7 +72,8 @@ class FlipRequestSerializer(MoveSerializer):
     reason = serializers.CharField(max_length=1_000)
     override = serializers.BooleanField(default=False, help_text="Go on although a gate or cool-down holds: admins.")
     break_glass = serializers.BooleanField(
-        default=False, help_text="Go on whatever holds but the proof of removal: a person, by a second factor."
+        default=False,
+        help_text="Go on whatever holds but the proof of removal: a person, with a `code`. No `Idempotency-Key` then.",
     )
     code = serializers.CharField(default="", allow_blank=True, max_length=20, help_text="A code of that factor.")
 

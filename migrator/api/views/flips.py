@@ -11,7 +11,7 @@ from rest_framework.response import Response
 from migrator.access.rights import Forbidden, Right
 from migrator.api.base import ProjectView, UnitView
 from migrator.api.filters import FlipFilter
-from migrator.api.idempotency import PARAMETER, Repeatable
+from migrator.api.idempotency import PARAMETER, ROLLBACK_PARAMETER, Repeatable
 from migrator.api.lookups import service_named
 from migrator.api.schema import described, listed
 from migrator.api.serializers.units import (
@@ -123,13 +123,13 @@ class RollBackUnit(Repeatable, UnitView):
         request=RollbackRequestSerializer,
         answers={200: UnitRollbackAnswerSerializer},
         also=(422,),
-        parameters=(PARAMETER,),
+        parameters=(ROLLBACK_PARAMETER,),
     )
     def post(self, request: Request, pk: int) -> Response:
         """Roll back. Never refused for a stale version, a gate or an approval; repeating it is harmless."""
         body = RollbackRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return self.once(request, lambda: self._roll_back(body.validated_data))
+        return self.whatever_the_key(request, lambda: self._roll_back(body.validated_data))
 
     def _roll_back(self, wanted: Mapping[str, Any]) -> Response:
         done = rollback(project=self.project, scope=one_unit(self.unit), actor=self.actor, now=timezone.now(), **wanted)
@@ -147,13 +147,13 @@ class RollBackProject(Repeatable, ProjectView):
         request=ProjectRollbackRequestSerializer,
         answers={200: RollbackAnswerSerializer},
         also=(422,),
-        parameters=(PARAMETER,),
+        parameters=(ROLLBACK_PARAMETER,),
     )
     def post(self, request: Request, slug: str) -> Response:
         """Roll back many units at once. An id that is not of this project is reported, and holds up no other."""
         body = ProjectRollbackRequestSerializer(data=request.data)
         body.is_valid(raise_exception=True)
-        return self.once(request, lambda: self._roll_back(dict(body.validated_data)))
+        return self.whatever_the_key(request, lambda: self._roll_back(dict(body.validated_data)))
 
     def _roll_back(self, wanted: dict[str, Any]) -> Response:
         scope, unknown = self.scope(wanted.pop("units", None), wanted.pop("service", None))

@@ -9,7 +9,7 @@ from migrator.api.schema import described
 from migrator.api.serializers.planning import BurndownQuerySerializer, BurndownSerializer, by_traffic, by_units
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project
-from migrator.planning.queries import prospect, traffic
+from migrator.planning.queries import deadline_of, prospect, traffic
 
 
 class Burndown(ProjectView):
@@ -26,7 +26,7 @@ class Burndown(ProjectView):
         wanted = query.validated_data
         asked = {"project": self.project, "now": timezone.now(), "units": query.of_units(), "days": wanted["days"]}
         if wanted["by"] == "traffic":
-            answer = by_traffic(traffic(**asked), self.project.deadline)
+            answer = by_traffic(traffic(**asked), deadline_of(project=self.project, phase=wanted["phase"]))
         else:
             found = prospect(**asked, measure=query.measure, done_stage=Stage(wanted["done"]))
             answer = by_units(found, days=wanted["days"])

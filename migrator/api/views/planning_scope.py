@@ -24,6 +24,7 @@ from migrator.api.serializers.planning_scope import (
 from migrator.inventory.models import Project, Unit
 from migrator.inventory.services import Invalid
 from migrator.planning import services
+from migrator.planning.changes import change_milestone, change_phase
 from migrator.planning.models import Baseline, Milestone, Phase
 
 COUNTED = Phase.objects.annotate(
@@ -82,11 +83,9 @@ class OnePhase(PhaseView):
         """Change its name, deadline, order, or what is done there. What is left out stays."""
         body = PhaseSerializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        before = {name: getattr(self.phase, name) for name in ("name", "description", "deadline", "done_at")}
-        wanted = before | body.validated_data
-        phase = services.save_phase(
-            project=self.project, phase=self.phase, actor=self.actor, now=timezone.now(), **wanted
-        )
+        changes = dict(body.validated_data)
+        why = changes.pop("reason", "")
+        phase = change_phase(phase=self.phase, actor=self.actor, now=timezone.now(), changes=changes, reason=why)
         return Response(phase_json(phase))
 
     @described(request=None, answers={204: None})
@@ -104,7 +103,11 @@ class PhaseUnits(PhaseView):
 
     @described(request=AssignSerializer, answers={200: AssignedSerializer})
     def post(self, request: Request, pk: int) -> Response:
-        """Put units into the phase, or take them out. A unit is in one phase: it leaves the one before."""
+        """Put units into the phase, or take them out. A unit is in one phase: it leaves the one before.
+
+        Endpoints that are named by id take their fields along, but for those in another phase than their endpoint's:
+        somebody put them there. A filter means what it finds and nothing else.
+        """
         body = AssignSerializer(data=request.data)
         body.is_valid(raise_exception=True)
         wanted = body.validated_data
@@ -114,6 +117,7 @@ class PhaseUnits(PhaseView):
             phase=None if wanted["take_out"] else self.phase,
             wanted=None if chosen is not None else body.wanted,
             unit_ids=chosen,
+            fields_follow="units" in wanted,
             actor=self.actor,
             now=timezone.now(),
             reason=wanted["reason"],
@@ -174,11 +178,10 @@ class OneMilestone(ProjectView):
         """Change it. What is left out stays."""
         body = MilestoneSerializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        names = ("name", "due", "share", "phase", "service", "team")
-        before = {name: getattr(self.milestone, name) for name in names}
-        wanted = before | milestone_columns(self.project, body.validated_data)
-        saved = services.set_milestone(
-            project=self.project, milestone=self.milestone, actor=self.actor, now=timezone.now(), **wanted
+        changes = milestone_columns(self.project, body.validated_data)
+        why = changes.pop("reason", "")
+        saved = change_milestone(
+            milestone=self.milestone, actor=self.actor, now=timezone.now(), changes=changes, reason=why
         )
         return Response(MilestoneSerializer(saved).data)
 

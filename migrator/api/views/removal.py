@@ -4,7 +4,7 @@ from dataclasses import replace
 from functools import cached_property
 from typing import Any, ClassVar
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 from django.utils import timezone
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework import generics, status
@@ -29,9 +29,9 @@ from migrator.api.serializers.removal import (
 from migrator.core.stages import Stage
 from migrator.inventory.models import Unit
 from migrator.inventory.services import Invalid
-from migrator.removal.models import Repository, Scan
+from migrator.removal.models import Reopening, Repository, Scan
 from migrator.removal.naming import fingerprint_of
-from migrator.removal.queries import cases_of, reopened
+from migrator.removal.queries import cases_of, why_reopened
 from migrator.removal.services import Findings, Sight, report_scan, save_repository, tick
 
 EVERYTHING = OpenApiParameter("all", bool, description="Every unit that is tracked, not only those in removal.")
@@ -46,14 +46,13 @@ class Removals(ProjectView, generics.ListAPIView[Unit]):
     page_order = ("key",)
 
     def get_queryset(self) -> QuerySet[Unit]:
-        returned = Q(reopenings__isnull=False, reopenings__closed_at__isnull=True)
+        returned = Exists(Reopening.objects.standing().filter(unit=OuterRef("pk")))
         found: QuerySet[Unit] = super().get_queryset().filter(Q(stage=Stage.REMOVAL) | returned)
         return found
 
     def get(self, request: Request, slug: str) -> Response:
-        page = self.paginate_queryset(self.get_queryset()) or []
-        cases = cases_of(units=list(page), now=timezone.now())
-        why = {row.unit_id: row.why for row in reopened(project=self.project)}
+        page = list(self.paginate_queryset(self.get_queryset()) or [])
+        cases, why = cases_of(units=page, now=timezone.now()), why_reopened(units=page)
         shown = RemovalCaseSerializer(cases.values(), many=True, context={"reopened": why})
         return self.get_paginated_response(shown.data)
 

@@ -1,6 +1,7 @@
 """Reads of what was observed, as plain data."""
 
 from migrator.observations.queries.arrivals import Lag, SourceFigures, lag, sources
+from migrator.observations.queries.bare import bare_evidence
 from migrator.observations.queries.causes import CauseRow, Mark, Wanted, count_by_status, leaders, mismatches, rows_of
 from migrator.observations.queries.details import (
     Cause,
@@ -45,6 +46,7 @@ __all__ = [
     "TooManyPoints",
     "TrafficShare",
     "Wanted",
+    "bare_evidence",
     "cause",
     "causes_across_units",
     "count_by_status",

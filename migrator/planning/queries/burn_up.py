@@ -9,21 +9,26 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import accumulate
+from math import log10
 from typing import Any
 
-from django.db.models import Count, F, FloatField, OuterRef, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Coalesce, Least, TruncDate
+from django.db.models import Count, DateField, F, FloatField, OuterRef, Q, QuerySet, Subquery, Sum, Value
+from django.db.models.expressions import Combinable
+from django.db.models.functions import Coalesce, Greatest, Least, TruncDate
 
 from migrator.core.forecast import Week
 from migrator.core.stages import LADDER, RANK, Stage
-from migrator.inventory.models import Project, TagChange, Unit
+from migrator.inventory.models import Absence, Project, TagChange, Unit
 from migrator.planning.models import Counted, DayCount, PhaseUnit
+from migrator.planning.queries.flips import flips_of
 from migrator.planning.queries.slices import Measure, Slice, Tagged, ids, mean_effort
 from migrator.rollout.models import Flip
 
 MOVED = (Stage.CUTOVER, Stage.REMOVAL, Stage.REMOVED)
 """Stages in which nobody is answered by legacy any more."""
 PACE_WEEKS = 4
+DIGITS = 12
+"""Of points: further on a sum of them is only what floating point left over, and would be work that nobody has."""
 Grown = dict[Stage, Counter[date]]
 """For each stage, by how much it grew on each day. Counts, or points."""
 
@@ -42,6 +47,8 @@ class BurnUp:
     """Scope that came on each day."""
     gone: tuple[float, ...] = field(default=())
     """Scope that went on each day."""
+    grain: float = 1.0
+    """How large one unit is: 1 where units are counted, their mean effort where points are."""
 
     def last(self, days: int) -> "BurnUp":
         """The same over the last days only."""
@@ -111,9 +118,10 @@ def burn_up(
 ) -> BurnUp:
     """The last `days` days until `now`; None is all there were. A few grouped reads, however long the history."""
     units, today = units or Slice(), now.date()
-    read = _Reading(project, units, measure)
-    grown, added, gone = read.grown()
-    first = today - timedelta(days=days) if days is not None else _first_day(grown, today)
+    wanted = None if days is None else today - timedelta(days=days)
+    mean = mean_effort(project=project) if measure is Measure.EFFORT else 1.0
+    grown, added, gone = _Reading(project, units, measure, mean, first=wanted).grown()
+    first = wanted or _first_day(grown, today)
     span = tuple(first + timedelta(days=offset) for offset in range((today - first).days + 1))
     return BurnUp(
         days=span,
@@ -123,6 +131,7 @@ def burn_up(
         done_stage=done_stage,
         added=tuple(added.get(day, 0) for day in span),
         gone=tuple(gone.get(day, 0) for day in span),
+        grain=mean,
     )
 
 
@@ -132,22 +141,29 @@ def _deadline(project: Project, units: Slice) -> date | None:
 
 
 def _first_day(grown: Grown, today: date) -> date:
-    return min((day for days in grown.values() for day in days), default=today - timedelta(days=1))
+    known = (day for days in grown.values() for day in days)
+    # Another computer's clock may be ahead: what it wrote tomorrow is no history yet.
+    return min(today, min(known, default=today - timedelta(days=1)))
 
 
 def _running(changes: Mapping[date, float], span: tuple[date, ...]) -> tuple[float, ...]:
     """Changes per day -> what stood at the end of each day; what lies before the span is its beginning."""
     before = sum(change for day, change in changes.items() if day < span[0])
-    return tuple(accumulate((changes.get(day, 0) for day in span), initial=before))[1:]
+    stood = accumulate((changes.get(day, 0) for day in span), initial=before)
+    if all(isinstance(change, int) for change in changes.values()):
+        return tuple(stood)[1:]
+    decimals = DIGITS - 1 - int(log10(max(1.0, sum(map(abs, changes.values())))))
+    return tuple(round(each, decimals) for each in stood)[1:]
 
 
 class _Reading:
-    """One look at the history: which units, in which measure."""
+    """One look at the history: which units, in which measure. What lies before the first day is read as one sum."""
 
-    def __init__(self, project: Project, units: Slice, measure: Measure) -> None:
+    def __init__(self, project: Project, units: Slice, measure: Measure, mean: float, first: date | None) -> None:
         self._project, self._units = project, units
+        self._before = None if first is None else first - timedelta(days=1)
         self._by_effort = measure is Measure.EFFORT
-        self._mean = mean_effort(project=project) if self._by_effort else 1.0
+        self._mean = mean
         self._added: Counter[date] = Counter()
         self._gone: Counter[date] = Counter()
         self._grown: Grown = {stage: Counter() for stage in RANK}
@@ -160,7 +176,7 @@ class _Reading:
             chosen = Unit.objects.filter(self._units.of_units(self._project), project=self._project)
             self._scope(chosen)
             if self._units.by_tags:
-                self._flips(Flip.objects.filter(self._units.of_units(self._project, "unit__"), project=self._project))
+                self._flips(flips_of(project=self._project, units=self._units))
             else:
                 self._counted({"kind": self._units.kind} if self._units.kind else {})
         return self._grown, self._added, self._gone
@@ -170,6 +186,14 @@ class _Reading:
             self._came(day, Stage.BACKLOG, number)
         for day, number, stage in self._per_day(chosen.filter(gone_at__isnull=False), "gone_at", "stage"):
             self._went(day, Stage(stage), number)
+        self._away(Absence.objects.filter(unit__in=chosen.order_by()))
+
+    def _away(self, absences: QuerySet[Absence]) -> None:
+        """Units that were gone for a while. None moves while it is away."""
+        there = absences.annotate(stood=stage_at("gone_at"), back=TruncDate("back_at", tzinfo=UTC))
+        for day, number, stage, back in self._per_day(there, "gone_at", "stood", "back", unit="unit__"):
+            self._went(day, Stage(stage), number)
+            self._came(back, Stage(stage), number)
 
     def _came(self, day: date, stage: Stage, number: float) -> None:
         self._grown[stage][day] += number  # type: ignore[assignment]  # points are no whole numbers
@@ -193,12 +217,18 @@ class _Reading:
         upto = Counted.objects.filter(project=self._project).values_list("flip", flat=True).first() or 0
         rows = DayCount.objects.filter(project=self._project, **which)
         total: Any = Sum("points") + Value(self._mean) * Sum("unknown") if self._by_effort else Sum("units")
-        found = rows.values_list("day", "from_stage", "to_stage").annotate(number=total)
+        found = (
+            rows.annotate(on=self._clipped(F("day"))).values_list("on", "from_stage", "to_stage").annotate(number=total)
+        )
         for day, before, after, number in found.order_by():
             self._moved(day, before, after, number)
         newer = {f"unit__{tag}": value for tag, value in which.items()}
         self._flips(Flip.objects.filter(project=self._project, pk__gt=upto, **newer).exclude(unit_id__in=without))
         return upto
+
+    def _clipped(self, day: Combinable) -> Combinable:
+        """That day, or the one before the first for all that are earlier."""
+        return day if self._before is None else Greatest(day, Value(self._before, output_field=DateField()))
 
     def _per_day(self, rows: QuerySet[Any], moment: str, *by: str, unit: str = "") -> Iterator[tuple[Any, ...]]:
         """(day, how much, *by) for each day on which something happened."""
@@ -207,7 +237,8 @@ class _Reading:
             total: Any = Sum(points)
         else:
             total = Count("*")
-        found = rows.annotate(day=TruncDate(moment, tzinfo=UTC)).values_list("day", *by).annotate(number=total)
+        dated = rows.annotate(day=self._clipped(TruncDate(moment, tzinfo=UTC)))
+        found = dated.values_list("day", *by).annotate(number=total)
         for day, *groups, number in found.order_by():
             yield day, number, *groups
 
@@ -240,15 +271,11 @@ class _Reading:
             if flip > upto and fit(*history.tags_at(at)):
                 self._moved(at.date(), before, after, self._weight(history))
         here = False
-        for at, service, team in history.tags:
-            fits = fit(service, team)
-            if fits and not here:
-                self._came(at.date(), history.stage_at(at), self._weight(history))
-            elif here and not fits:
-                self._went(at.date(), history.stage_at(at), self._weight(history))
+        for at in history.turns():
+            fits = history.is_tracked(at) and fit(*history.tags_at(at))
+            if fits != here:
+                (self._came if fits else self._went)(at.date(), history.stage_at(at), self._weight(history))
             here = fits
-        if here and history.gone_at:
-            self._went(history.gone_at.date(), history.stage_at(history.gone_at), self._weight(history))
 
     def _weight(self, history: "_Wanderer") -> float:
         return (history.points or self._mean) if self._by_effort else 1
@@ -258,22 +285,21 @@ class _Reading:
         phases = ids(self._project.phases.filter(name=self._units.phase))
         wanted = Slice(kind=self._units.kind, service=self._units.service, team=self._units.team)
         members = PhaseUnit.objects.filter(wanted.of_units(self._project, "unit__"), phase__in=phases)
-        came = members.annotate(stood=_stage_at("added_at"))
+        came = members.annotate(stood=stage_at("added_at"))
         for day, number, stage in self._per_day(came, "added_at", "stood", unit="unit__"):
             self._came(day, Stage(stage), number)
         ended = members.annotate(ended=Least("removed_at", "unit__gone_at")).filter(ended__gt=F("added_at"))
         for day, number, stage in self._per_day(
-            ended.annotate(stood=_stage_at("ended")), "ended", "stood", unit="unit__"
+            ended.annotate(stood=stage_at("ended")), "ended", "stood", unit="unit__"
         ):
             self._went(day, Stage(stage), number)
-        here = Q(unit__phases__removed_at__isnull=True) | Q(unit__phases__removed_at__gte=F("at"))
-        inside = Q(unit__phases__phase__in=phases, unit__phases__added_at__lt=F("at"))
-        self._flips(
-            Flip.objects.filter(here & inside & wanted.of_units(self._project, "unit__"), project=self._project)
-        )
+        stays = Q(unit__phases__removed_at__isnull=True) | Q(unit__phases__removed_at__gt=F("back_at"))
+        inside = Q(unit__phases__phase__in=phases, unit__phases__added_at__lte=F("gone_at"))
+        self._away(Absence.objects.filter(stays & inside & wanted.of_units(self._project, "unit__")))
+        self._flips(flips_of(project=self._project, units=self._units))
 
 
-def _stage_at(moment: str) -> Any:
+def stage_at(moment: str) -> Any:
     """Where a unit stood at a moment that its row names."""
     before = Flip.objects.filter(unit=OuterRef("unit"), at__lte=OuterRef(moment)).order_by("-unit_version")
     return Coalesce(Subquery(before.values("to_stage")[:1]), Value(Stage.BACKLOG.value))
@@ -290,6 +316,17 @@ class _Wanderer:
     """When, from where, to where, by which flip."""
     tags: list[tuple[datetime, int, int | None]] = field(default_factory=list)
     """Since when it was which service's and which team's."""
+    absences: list[tuple[datetime, datetime]] = field(default_factory=list)
+    """From when to when it was out of scope, before it came back."""
+
+    def turns(self) -> list[datetime]:
+        """The moments at which it may come into somebody's scope, or leave it."""
+        gone = [] if self.gone_at is None else [self.gone_at]
+        return sorted({*(at for at, *_ in self.tags), *(at for each in self.absences for at in each), *gone})
+
+    def is_tracked(self, moment: datetime) -> bool:
+        is_away = any(gone <= moment < back for gone, back in self.absences)
+        return not is_away and (self.gone_at is None or moment < self.gone_at)
 
     def stage_at(self, moment: datetime) -> Stage:
         stage = Stage.BACKLOG
@@ -311,6 +348,8 @@ def _wanderers(unit_ids: Iterable[int]) -> dict[int, _Wanderer]:
     flips = Flip.objects.filter(unit_id__in=known).exclude(from_stage=F("to_stage")).order_by("pk")
     for pk, at, before, after, flip in flips.values_list("unit_id", "at", "from_stage", "to_stage", "pk"):
         known[pk].moves.append((at, before, after, flip))
+    for pk, gone, back in Absence.objects.filter(unit_id__in=known).values_list("unit_id", "gone_at", "back_at"):
+        known[pk].absences.append((gone, back))
     return known
 
 

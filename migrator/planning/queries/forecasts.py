@@ -1,18 +1,26 @@
 """Will it end in time? The forecast beside the burn-up that it is made from, and how good forecasts were."""
 
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 from typing import Final
 
-from migrator.core.forecast import MOST_WEEKS, Forecast, NoForecast, Stream, forecast
-from migrator.core.stages import Stage
-from migrator.inventory.models import Project
+from migrator.core.forecast import Forecast, NoForecast, Stream, forecast
+from migrator.core.queues import Plan
+from migrator.core.stages import RANK, Stage
+from migrator.core.teams import of_one_project, together
+from migrator.inventory.models import Project, Unit
 from migrator.planning.models import PastForecast, Phase
 from migrator.planning.queries.burn_up import BurnUp, burn_up
-from migrator.planning.queries.slices import Measure, Slice, mean_effort
+from migrator.planning.queries.plans import people_of
+from migrator.planning.queries.slices import Measure, Slice, Tagged
+from migrator.planning.queries.teams import WEEKS, TeamsPast, teams_past
 
-LOOK_BACK: Final = (MOST_WEEKS + 1) * 7
+LOOK_BACK: Final = WEEKS * 7
 """Days of history that a forecast draws from."""
+MOST_DRAWN: Final = 200
+"""Past forecasts on one chart: a forecast is kept each day, and years of them would be most of the page."""
+A_WEEK_AGO: Final = timedelta(days=8)
+"""So far back one read tells what was forecast: whoever asks what changed since Monday needs no other."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -22,6 +30,19 @@ class Prospect:
     found: BurnUp
     """At least as many days as the forecast draws from."""
     forecast: Forecast | NoForecast
+    """The end of the last team."""
+    whole: Stream
+    """The work of all teams as if it were one's."""
+    past: TeamsPast | None = None
+    """What the forecast of teams was drawn from: it tells of the week before, too."""
+    is_of_teams: bool = False
+    """Whether several teams have something left."""
+
+    @property
+    def if_shared(self) -> Forecast | None:
+        """When it would end if everybody worked on whatever is left; None where that is no other question."""
+        made = forecast(stream=self.whole, today=self.found.days[-1], fanned=False) if self.is_of_teams else None
+        return made if isinstance(made, Forecast) else None
 
     @property
     def chance(self) -> float | None:
@@ -48,9 +69,53 @@ def prospect(
     """Burn-up and forecast from one read. `days` is what will be shown; None is the whole history."""
     wanted = None if days is None else max(days, LOOK_BACK)
     found = burn_up(project=project, now=now, units=units, days=wanted, measure=measure, done_stage=done_stage)
-    grain = mean_effort(project=project) if measure is Measure.EFFORT else 1.0
-    stream = Stream(left=max(0.0, found.left), weeks=found.weeks, grain=grain)
-    return Prospect(found=found, forecast=forecast(stream=stream, today=found.days[-1]))
+    return forecast_of(project=project, found=found, units=units or Slice(), today=now.date())
+
+
+def forecast_of(
+    *, project: Project, found: BurnUp, units: Slice, today: date, past: TeamsPast | None = None, fanned: bool = True
+) -> Prospect:
+    """The forecast as of the last day of a burn-up that reaches back as far as a forecast draws from.
+
+    `past` is what was read before for the same units, if it tells of that day.
+    """
+    past = past or past_of(project=project, found=found, units=units, today=today)
+    whole, plan = queues_of(project=project, found=found, units=units, today=today, past=past)
+    if plan is None:
+        made = forecast(stream=whole, today=today, fanned=fanned)
+        return Prospect(found=found, whole=whole, forecast=made, past=past)
+    made = together(plan=plan, whole=whole, today=today, fanned=fanned)
+    return Prospect(found=found, whole=whole, forecast=made, past=past, is_of_teams=len(plan.teams) > 1)
+
+
+def past_of(*, project: Project, found: BurnUp, units: Slice, today: date) -> TeamsPast | None:
+    """How it went lately, team by team.
+
+    None for units as they were tagged then: whose they are now, nobody asked; and where nothing is left.
+    """
+    if found.left <= 0 or (units.by_tags and units.tagged is Tagged.THEN):
+        return None
+    return teams_past(
+        project=project,
+        units=units,
+        measure=found.measure,
+        done_stage=found.done_stage,
+        earliest=today - A_WEEK_AGO,
+        grain=found.grain,
+    )
+
+
+def queues_of(
+    *, project: Project, found: BurnUp, units: Slice, today: date, past: TeamsPast | None = None
+) -> tuple[Stream, Plan | None]:
+    """What is left and how it went lately: of all teams as if they were one, and team by team where there is a past."""
+    whole = Stream(left=max(0.0, found.left), weeks=found.weeks[-WEEKS:], grain=found.grain)
+    past = past or past_of(project=project, found=found, units=units, today=today)
+    if past is None or whole.left <= 0:
+        return whole, None
+    teams, lent = of_one_project(past.streams(on=today))
+    people = people_of(project=project, today=today)
+    return whole, Plan(pieces=(), teams=teams, people=people, lent=lent)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,6 +147,12 @@ class Record:
         return tuple(each for each in self.kept if each.held is not None)
 
     @property
+    def drawn(self) -> tuple[Kept, ...]:
+        """Those with a date, newest first; of more than a chart can show, some at even distances."""
+        dated = tuple(each for each in self.kept if each.p85)
+        return dated[:: max(1, -(-len(dated) // MOST_DRAWN))]
+
+    @property
     def coverage(self) -> float | None:
         """Share of the judged forecasts whose 85 % date held."""
         judged = self.judged
@@ -90,19 +161,21 @@ class Record:
 
 def record(*, project: Project, now: datetime, phase: Phase | None = None) -> Record:
     """Past forecasts held against what happened. One whose 85 % date is over and whose work is not, did not hold."""
-    rows = list(PastForecast.objects.filter(project=project, phase=phase))
+    rows = PastForecast.objects.filter(project=project, phase=phase).order_by("-day").values(*SAID)
+    ended = _ended(project, phase, now)
+    kept = (Kept(**row, held=_held(row["day"], row["p85"], ended, now.date())) for row in rows)
+    return Record(kept=tuple(kept), ended=ended)
+
+
+def _ended(project: Project, phase: Phase | None, now: datetime) -> date | None:
+    """The day since which nothing is left. One open unit tells that there is none, without the history."""
     units = Slice(phase=phase.name) if phase else Slice()
-    found = burn_up(project=project, now=now, units=units, days=None, done_stage=_done_stage(phase))
-    ended = _ended(found)
-    return Record(kept=tuple(_kept(row, ended, now.date()) for row in rows), ended=ended)
-
-
-def _done_stage(phase: Phase | None) -> Stage:
-    return Stage(phase.done_at) if phase else Stage.CUTOVER
-
-
-def _ended(found: BurnUp) -> date | None:
-    """The day since which nothing is left."""
+    done_stage = Stage(phase.done_at) if phase else Stage.CUTOVER
+    undone = [stage for stage in RANK if RANK[stage] < RANK[done_stage]]
+    known = Unit.objects.tracked().filter(units.of_units(project), project=project, added_at__lte=now)
+    if known.filter(stage__in=undone).exists():
+        return None
+    found = burn_up(project=project, now=now, units=units, days=None, done_stage=done_stage)
     if not found.scope[-1] or found.left > 0:
         return None
     left = [scope - done for scope, done in zip(found.scope, found.done, strict=True)]
@@ -110,13 +183,13 @@ def _ended(found: BurnUp) -> date | None:
     return found.days[min(last_open + 1, len(left) - 1)]
 
 
-def _kept(row: PastForecast, ended: date | None, today: date) -> Kept:
-    held = None
-    if row.p85 is not None:
-        if ended is not None and ended >= row.day:
-            held = ended <= row.p85
-        elif ended is None and today > row.p85:
-            held = False
-    return Kept(
-        day=row.day, scope=row.scope, done=row.done, p50=row.p50, p85=row.p85, p95=row.p95, chance=row.chance, held=held
-    )
+SAID: Final = ("day", "scope", "done", "p50", "p85", "p95", "chance")
+
+
+def _held(said: date, p85: date | None, ended: date | None, today: date) -> bool | None:
+    """Whether all was done by the 85 % date of what was said on that day; None while nobody knows."""
+    if p85 is None:
+        return None
+    if ended is not None:
+        return ended <= p85 if ended >= said else None
+    return False if today > p85 else None

@@ -1,16 +1,16 @@
 """What stands along the time axis of a chart: changes of scope with who and why, and what else moved many units."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 
-from django.db.models import Case, Count, IntegerField, Q, QuerySet, Value, When
+from django.db.models import Case, Count, F, IntegerField, Q, QuerySet, Value, When
 from django.db.models.fields.json import KT
 from django.db.models.functions import Cast, Coalesce, NullIf
 
 from migrator.core.stages import LADDER, RANK, Stage
-from migrator.inventory.models import Project, Unit
+from migrator.inventory.models import Absence, Project, Unit
 from migrator.ledger.models import Entry, Kind
 from migrator.planning.models import PhaseUnit
 from migrator.planning.queries.slices import Slice, ids
@@ -40,6 +40,12 @@ class ScopeStep:
     """Number of the ledger's link that tells of it."""
 
 
+_Moment = tuple[datetime, Kind]
+"""When the scope changed, and which kind of link tells of it."""
+_Source = tuple[Kind, str, str, QuerySet[Any]]
+"""The kind of link; whether it is `added` or `gone`; the column with the moment; rows, one for each unit."""
+
+
 @dataclass(slots=True)
 class _Sizes:
     added: int = 0
@@ -49,31 +55,52 @@ class _Sizes:
 def scope_changes(*, project: Project, since: datetime, until: datetime, units: Slice | None = None) -> list[ScopeStep]:
     """Changes of the scope from `since` until before `until`, oldest first; of more than 200 the largest."""
     units = units or Slice()
-    found: dict[datetime, _Sizes] = {}
-    for which, moment, rows in _of_phase(project, units) if units.phase else _of_inventory(project, units):
+    found: dict[_Moment, _Sizes] = {}
+    for kind, which, moment, rows in _of_phase(project, units) if units.phase else _of_inventory(project, units):
         recent = rows.filter(**{f"{moment}__gte": since, f"{moment}__lt": until}).values_list(moment)
         for at, number in recent.annotate(number=Count("*")).order_by("-number", moment)[:MOST]:
-            setattr(found.setdefault(at, _Sizes()), which, number)
-    largest = sorted(found, key=lambda at: -(found[at].added + found[at].gone))[:MOST]
-    told = _links(project, Kind.PLAN if units.phase else Kind.SCOPE, largest)
-    return [_step(at, found[at], told.get(at)) for at in sorted(largest)]
+            sizes = found.setdefault((at, kind), _Sizes())
+            setattr(sizes, which, getattr(sizes, which) + number)
+    largest = sorted(found, key=lambda each: -(found[each].added + found[each].gone))[:MOST]
+    told = _links(project, largest)
+    return [_step(each[0], found[each], told.get(each)) for each in sorted(largest)]
 
 
-def _of_inventory(project: Project, units: Slice) -> Iterable[tuple[str, str, QuerySet[Any]]]:
+def _of_inventory(project: Project, units: Slice) -> Iterable[_Source]:
     chosen = Unit.objects.filter(units.of_units(project), project=project)
-    return (("added", "added_at", chosen), ("gone", "gone_at", chosen))
+    away = Absence.objects.filter(units.of_units(project, "unit__"), unit__project=project)
+    return (
+        (Kind.SCOPE, "added", "added_at", chosen),
+        (Kind.SCOPE, "gone", "gone_at", chosen),
+        (Kind.SCOPE, "gone", "gone_at", away),
+        (Kind.SCOPE, "added", "back_at", away),
+    )
 
 
-def _of_phase(project: Project, units: Slice) -> Iterable[tuple[str, str, QuerySet[Any]]]:
+def _of_phase(project: Project, units: Slice) -> Iterable[_Source]:
+    """What people put into the phase and took out, and what specs took from the inventory while it was in there."""
     phases = ids(project.phases.filter(name=units.phase))
     tags = Slice(service=units.service, team=units.team, kind=units.kind).of_units(project, "unit__")
     chosen = PhaseUnit.objects.filter(tags, phase__in=phases)
-    return (("added", "added_at", chosen), ("gone", "removed_at", chosen))
+    taken_out = Q(unit__gone_at__isnull=True) | Q(removed_at__lte=F("unit__gone_at"))
+    lost = Q(removed_at__isnull=True) | Q(removed_at__gt=F("unit__gone_at"))
+    inside = Q(unit__phases__phase__in=phases, unit__phases__added_at__lte=F("gone_at"))
+    stays = Q(unit__phases__removed_at__isnull=True) | Q(unit__phases__removed_at__gt=F("back_at"))
+    away = Absence.objects.filter(tags & inside & stays)
+    return (
+        (Kind.PLAN, "added", "added_at", chosen),
+        (Kind.PLAN, "gone", "removed_at", chosen.filter(taken_out)),
+        (Kind.SCOPE, "gone", "unit__gone_at", chosen.filter(lost, added_at__lt=F("unit__gone_at"))),
+        (Kind.SCOPE, "gone", "gone_at", away),
+        (Kind.SCOPE, "added", "back_at", away),
+    )
 
 
-def _links(project: Project, kind: Kind, moments: Iterable[datetime]) -> Mapping[datetime, Entry]:
+def _links(project: Project, moments: Sequence[_Moment]) -> Mapping[_Moment, Entry]:
     """What the ledger tells of these moments: a change and its link bear the same one."""
-    return {entry.at: entry for entry in Entry.objects.filter(project=project, kind=kind, at__in=list(moments))}
+    kinds = {kind: [at for at, each in moments if each == kind] for _, kind in moments}
+    rows = (Entry.objects.filter(project=project, kind=kind, at__in=ats) for kind, ats in kinds.items())
+    return {(entry.at, Kind(entry.kind)): entry for found in rows for entry in found}
 
 
 def _step(at: datetime, sizes: _Sizes, entry: Entry | None) -> ScopeStep:

@@ -5,19 +5,18 @@ from datetime import date, datetime
 from functools import cache
 from typing import Final
 
-from migrator.core.forecast import NoForecast, Stream, forecast
+from migrator.core.forecast import Forecast, NoForecast, Stream, forecast
+from migrator.core.queues import Plan
 from migrator.core.stages import Stage
+from migrator.core.teams import chance_of_part, together
 from migrator.inventory.models import Project
 from migrator.planning.models import Milestone, Phase
 from migrator.planning.queries.burn_up import BurnUp, burn_up
-from migrator.planning.queries.forecasts import LOOK_BACK
+from migrator.planning.queries.forecasts import LOOK_BACK, queues_of
 from migrator.planning.queries.slices import Slice
 
 MOST: Final = 50
 """Promises that are weighed: the next ones first."""
-
-RUNS: Final = 400
-"""Many forecasts are made at once: the standard error of what is 85 % sure is 1.8 %."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +57,32 @@ def promises(*, project: Project, now: datetime) -> list[Promise]:
     asked = sorted(_asked(project), key=lambda each: (each.due < now.date(), each.due))[:MOST]
 
     @cache
-    def seen(units: Slice, done_stage: Stage) -> BurnUp:
-        return burn_up(project=project, now=now, units=units, days=LOOK_BACK, done_stage=done_stage)
+    def seen(units: Slice, done_stage: Stage) -> _Seen:
+        found = burn_up(project=project, now=now, units=units, days=LOOK_BACK, done_stage=done_stage)
+        return _Seen(found, *queues_of(project=project, found=found, units=units, today=now.date()))
 
     return [_weighed(each, seen(each.units, each.done_stage)) for each in sorted(asked, key=lambda each: each.due)]
+
+
+@dataclass(frozen=True, slots=True)
+class _Seen:
+    found: BurnUp
+    whole: Stream
+    plan: Plan | None
+
+    def chance(self, asked: _Asked, left: float) -> float | NoForecast:
+        """Of so much being done on the day it is due."""
+        today = self.found.days[-1]
+        if self.plan is None:
+            return _of(forecast(stream=self.whole, today=today, fanned=False), asked.due)
+        if asked.share < 1.0:
+            weeks = (asked.due - today).days / 7
+            return chance_of_part(plan=self.plan, whole=self.whole, part=left, weeks=weeks)
+        return _of(together(plan=self.plan, whole=self.whole, today=today, fanned=False), asked.due)
+
+
+def _of(made: Forecast | NoForecast, due: date) -> float | NoForecast:
+    return made.chance(due) if isinstance(made, Forecast) else made
 
 
 def _asked(project: Project) -> list[_Asked]:
@@ -83,15 +104,15 @@ def _asked(project: Project) -> list[_Asked]:
     return found
 
 
-def _weighed(asked: _Asked, seen: BurnUp) -> Promise:
-    today, wanted = seen.days[-1], asked.share * seen.scope[-1]
+def _weighed(asked: _Asked, seen: _Seen) -> Promise:
+    today, wanted = seen.found.days[-1], asked.share * seen.found.scope[-1]
     promise = Promise(
         kind=asked.kind,
         id=asked.id,
         name=asked.name,
         due=asked.due,
         scope=wanted,
-        done=seen.done[-1],
+        done=seen.found.done[-1],
         chance=None,
     )
     if not wanted:
@@ -100,7 +121,5 @@ def _weighed(asked: _Asked, seen: BurnUp) -> Promise:
         return replace(promise, chance=1.0)
     if asked.due <= today:
         return replace(promise, chance=0.0)
-    found = forecast(stream=Stream(left=wanted - promise.done, weeks=seen.weeks), today=today, runs=RUNS)
-    if isinstance(found, NoForecast):
-        return replace(promise, reason=found.reason)
-    return replace(promise, chance=found.chance(asked.due))
+    chance = seen.chance(asked, wanted - promise.done)
+    return replace(promise, reason=chance.reason) if isinstance(chance, NoForecast) else replace(promise, chance=chance)

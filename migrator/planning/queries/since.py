@@ -5,14 +5,14 @@ from datetime import UTC, date, datetime, time, timedelta
 
 from django.db.models import F, Q
 
-from migrator.core.forecast import Forecast, Stream, forecast
+from migrator.core.forecast import Forecast
 from migrator.core.stages import LADDER, RANK, Stage
 from migrator.inventory.models import Project
 from migrator.planning.models import PastForecast
 from migrator.planning.queries.burn_up import BurnUp
-from migrator.planning.queries.forecasts import Prospect
-from migrator.planning.queries.slices import Measure, Slice, mean_effort
-from migrator.rollout.models import Flip
+from migrator.planning.queries.flips import flips_of
+from migrator.planning.queries.forecasts import Prospect, forecast_of
+from migrator.planning.queries.slices import Measure, Slice
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -32,17 +32,17 @@ class Since:
     chance_now: float | None
 
 
-def since(*, project: Project, found: Prospect, units: Slice, day: date) -> Since:
-    """What happened from that day on. The forecast of then is what was kept then, else it is made from what was known.
+def since(*, project: Project, found: Prospect, units: Slice, day: date, until: datetime | None = None) -> Since:
+    """What happened from that day on, and until then where somebody says so.
 
-    `found` must reach back to the day before; what lies before it is not known.
+    The forecast of then is what was kept then, else it is made from what was known. `found` must reach back to the
+    day before; what lies before it is not known.
     """
-    finished, regressed = _crossings(project, units, found.found.done_stage, day)
+    finished, regressed = _crossings(project, units, found.found.done_stage, day, until)
     then = day - timedelta(days=1)
-    p85, chance = _kept(project, then) if units == Slice() else (None, None)
+    p85, chance = _kept(project, then) if _is_kept(found, units) else (None, None)
     if p85 is None:
-        grain = mean_effort(project=project) if found.found.measure is Measure.EFFORT else 1.0
-        p85, chance = _made_anew(found, then, grain)
+        p85, chance = _made_anew(project, found, units, then)
     now = found.forecast if isinstance(found.forecast, Forecast) else None
     first = found.found.days[0]
     offset = max(0, (day - first).days)
@@ -59,14 +59,20 @@ def since(*, project: Project, found: Prospect, units: Slice, day: date) -> Sinc
     )
 
 
-def _crossings(project: Project, units: Slice, done_stage: Stage, day: date) -> tuple[int, int]:
-    """How often units became done, and how often they ceased to be."""
+def _crossings(project: Project, units: Slice, done_stage: Stage, day: date, until: datetime | None) -> tuple[int, int]:
+    """How often units became done, and how often they ceased to be: the flips that the burn-up counts, too."""
     done = [rung.stage for rung in LADDER if RANK[rung.stage] >= RANK[done_stage]]
     start = datetime.combine(day, time(), tzinfo=UTC)
-    flips = Flip.objects.filter(units.of_units(project, "unit__"), project=project, at__gte=start)
-    flips = flips.exclude(from_stage=F("to_stage"))
+    flips = flips_of(project=project, units=units).filter(at__gte=start)
+    flips = flips.exclude(from_stage=F("to_stage")).filter(Q() if until is None else Q(at__lte=until))
     up, down = Q(to_stage__in=done) & ~Q(from_stage__in=done), Q(from_stage__in=done) & ~Q(to_stage__in=done)
     return flips.filter(up).count(), flips.filter(down).count()
+
+
+def _is_kept(found: Prospect, units: Slice) -> bool:
+    """Whether what is kept each day is a forecast of the same: all units, counted, done from cutover on."""
+    seen = found.found
+    return units.is_everything and seen.measure is Measure.UNITS and seen.done_stage is Stage.CUTOVER
 
 
 def _kept(project: Project, day: date) -> tuple[date | None, float | None]:
@@ -76,16 +82,14 @@ def _kept(project: Project, day: date) -> tuple[date | None, float | None]:
     return (row.p85, row.chance) if row else (None, None)
 
 
-def _made_anew(found: Prospect, day: date, grain: float) -> tuple[date | None, float | None]:
+def _made_anew(project: Project, found: Prospect, units: Slice, day: date) -> tuple[date | None, float | None]:
     """The forecast from what was known on that day: the ledger does not change, so neither does this."""
     then = _until(found.found, day)
     if then is None:
         return None, None
-    stream = Stream(left=max(0.0, then.left), weeks=then.weeks, grain=grain)
-    made = forecast(stream=stream, today=day)
-    if not isinstance(made, Forecast):
-        return None, None
-    return made.p85, made.chance(then.deadline) if then.deadline else None
+    past = found.past if found.past and found.past.earliest <= day else None
+    made = forecast_of(project=project, found=then, units=units, today=day, past=past, fanned=False)
+    return (made.forecast.p85, made.chance) if isinstance(made.forecast, Forecast) else (None, None)
 
 
 def _until(found: BurnUp, day: date) -> BurnUp | None:

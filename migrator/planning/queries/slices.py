@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import Avg, Q, QuerySet
 
 from migrator.inventory.models import Project
-from migrator.planning.models import Effort
+from migrator.planning.models import Effort, PhaseUnit
 
 
 class Measure(StrEnum):
@@ -43,6 +43,11 @@ class Slice:
         """Whether it asks for what a unit can change."""
         return bool(self.service or self.team or self.phase)
 
+    @property
+    def is_everything(self) -> bool:
+        """Whether no unit is left out: then it does not matter as of when they are tagged."""
+        return not (self.by_tags or self.kind)
+
     def of_units(self, project: Project, prefix: str = "") -> Q:
         """The units as tagged now.
 
@@ -54,8 +59,8 @@ class Slice:
         if self.team:
             wanted["team_id__in"] = self.teams(project)
         if self.phase:
-            wanted["phases__phase__in"] = ids(project.phases.filter(name=self.phase))
-            wanted["phases__removed_at__isnull"] = True
+            phases = ids(project.phases.filter(name=self.phase))
+            wanted["pk__in"] = PhaseUnit.objects.filter(phase__in=phases, removed_at__isnull=True).values("unit")
         return Q(**{prefix + column: value for column, value in wanted.items()})
 
     def services(self, project: Project) -> list[int]:

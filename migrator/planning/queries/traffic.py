@@ -41,7 +41,7 @@ def traffic(*, project: Project, now: datetime, units: Slice | None = None, days
 def _traffic_of(project: Project, units: Slice, *, since: datetime) -> dict[date, tuple[int, int]]:
     """(received, served by the candidate) per day, from daily rollups."""
     rows: QuerySet[Any]
-    if units == Slice():
+    if units.is_everything:
         rows = Traffic.objects.filter(project=project).annotate(seen=F("received"))
     else:
         # A request counts for its endpoint and for the fields of its answer: here it counts once.
