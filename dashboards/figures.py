@@ -7,6 +7,7 @@ the values of the scheme that is on. Nothing is animated, shares and counts star
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from html import escape
 from typing import Any
 
 from django.utils import timezone
@@ -95,7 +96,7 @@ def _clock(moment: datetime) -> str:
 
 def _plain(x: Sequence[str], line: Line) -> Figure:
     return {
-        "type": "scatter", "mode": "lines+markers" if len(x) < 40 else "lines", "name": line.name,
+        "type": "scatter", "mode": "lines+markers" if len(x) < 40 else "lines", "name": plain(line.name),
         "x": list(x), "y": list(line.values), "connectgaps": False, "marker": {"size": 4},
         "line": {"color": line.colour, "width": 2, "dash": line.dash}, "hovertemplate": line.hover + "<extra></extra>",
     }  # fmt: skip
@@ -103,7 +104,7 @@ def _plain(x: Sequence[str], line: Line) -> Figure:
 
 def _bound(x: Sequence[str], band: Line) -> Figure:
     return {
-        "type": "scatter", "mode": "lines", "name": band.name, "x": list(x), "y": list(band.values),
+        "type": "scatter", "mode": "lines", "name": plain(band.name), "x": list(x), "y": list(band.values),
         "line": {"width": 0}, "fill": "tozeroy", "fillcolor": f"{band.colour}/0.14", "connectgaps": False,
         "hovertemplate": band.hover + "<extra></extra>",
     }  # fmt: skip
@@ -112,10 +113,16 @@ def _bound(x: Sequence[str], band: Line) -> Figure:
 def _pins(pins: Sequence[Pin], top: float) -> Figure:
     return {
         "type": "scatter", "mode": "markers", "name": "Events", "x": [_clock(pin.at) for pin in pins],
-        "y": [top] * len(pins), "text": [pin.told for pin in pins], "meta": {"links": [pin.address for pin in pins]},
+        "y": [top] * len(pins), "text": [plain(pin.told) for pin in pins],
+        "meta": {"links": [pin.address for pin in pins]},
         "marker": {"size": 11, "symbol": "triangle-down", "color": [pin.colour for pin in pins]},
         "hovertemplate": "%{text}<extra></extra>", "cliponaxis": False,
     }  # fmt: skip
+
+
+def plain(text: str) -> str:
+    """A name as a chart shows it: Plotly takes tags and entities in texts for markup of its own."""
+    return escape(text, quote=False)
 
 
 def label(x: str, y: float, text: str, colour: str) -> Figure:

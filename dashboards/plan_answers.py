@@ -112,6 +112,11 @@ def no_move(looked: Looked) -> str:
     return too_young(looked) or _("No move of two people brings the end nearer.")
 
 
+def moves(looked: Looked) -> tuple[Ranked, ...]:
+    """The best moves; none while the teams are too young for dates."""
+    return () if too_young(looked) else looked.best
+
+
 def move_short(ranked: Ranked) -> str:
     """`media to feed: three weeks nearer`."""
     told = _("{giver} to {taker}: {gain}")

@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 
 from dashboards import words
 from dashboards.fans import NO_NAME, ahead_of, falling, fan, growth, sure_dates
-from dashboards.figures import Figure, base_layout, label, spread, upright
+from dashboards.figures import Figure, base_layout, label, plain, spread, upright
 from dashboards.sight import DAY_MS, Mark, Sight, Step, by_day, draw_marks, short, zoomable
 from dashboards.vocabulary import spoken
 from migrator.core.forecast import Week
@@ -232,7 +232,7 @@ def _steps(sight: Sight, line: Sequence[float]) -> list[Figure]:
         "y": [short(height[step.day]) for step in seen],
         "text": [f"{step.change:+,.0f}" if step in told else "" for step in seen],
         "textposition": ["top right" if sight.place(step.day) < APART else "top left" for step in seen],
-        "textfont": {"color": "--ink", "size": 13}, "customdata": [step.told for step in seen],
+        "textfont": {"color": "--ink", "size": 13}, "customdata": [plain(step.told) for step in seen],
         "meta": {"links": [step.address for step in seen], "narrow": [""] * len(seen)},
         "marker": {"size": 9, "symbol": "diamond", "color": "--surface", "line": {"color": "--ink", "width": 2}},
         "hovertemplate": "%{customdata}<extra></extra>", "cliponaxis": False,
@@ -292,7 +292,7 @@ def _pins(sight: Sight, top: float) -> list[Figure]:
         return []
     return [{
         "type": "scatter", "mode": "markers", "name": _("Events"), "x": [str(event.day) for event in seen],
-        "y": [top * 0.98] * len(seen), "text": [event.told for event in seen],
+        "y": [top * 0.98] * len(seen), "text": [plain(event.told) for event in seen],
         "meta": {"links": [event.address for event in seen]},
         "marker": {
             "size": 9, "line": {"width": 1.5, "color": [event.colour for event in seen]},

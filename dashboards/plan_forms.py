@@ -1,5 +1,6 @@
 """What changes the plan: one form for each verb of planning.services. What the service refuses stands at its field."""
 
+import json
 from datetime import date, datetime
 from typing import Any, ClassVar, Final
 
@@ -15,6 +16,7 @@ from migrator.inventory.models import Kind, Project, Service, Team, Unit
 from migrator.inventory.queries import Wanted
 from migrator.inventory.services import Invalid
 from migrator.planning import services
+from migrator.planning.changes import change_phase
 from migrator.planning.models import DONE_STAGES, Dependency, Milestone, Phase
 
 DAY: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -61,17 +63,56 @@ def reason(label: Any = WHY) -> forms.CharField:
     return forms.CharField(required=False, max_length=REASON_LENGTH, label=label)
 
 
+class PhaseSelect(forms.Select):
+    """Each choice carries what its phase has: a script puts that into the form."""
+
+    def create_option(self, name: str, value: Any, *args: Any, **kwargs: Any) -> dict[str, Any]:
+        option = super().create_option(name, value, *args, **kwargs)
+        phase = getattr(value, "instance", None)
+        option["attrs"]["data-values"] = json.dumps(
+            {
+                "name": phase.name if phase else "",
+                "deadline": phase.deadline.isoformat() if phase and phase.deadline else "",
+                "done_at": str(phase.done_at if phase else DONE_STAGES[0]),
+            }
+        )
+        return option
+
+
 class PhaseForm(PlanForm):
     title, button = _("A phase"), _("Save the phase")
-    phase = forms.ModelChoiceField(Phase.objects.none(), required=False, label=_("Change"), empty_label=_("a new one"))
+    phase = forms.ModelChoiceField(
+        Phase.objects.none(),
+        required=False,
+        label=_("Change"),
+        empty_label=_("a new one"),
+        widget=PhaseSelect(attrs={"data-fills": ""}),
+    )
     name = forms.CharField(max_length=100, label=_("Name"))
-    deadline = forms.DateField(required=False, widget=DAY, label=_("Deadline"))
+    deadline = forms.DateField(
+        required=False, widget=DAY, label=_("Deadline"), help_text=_("Empty: a phase keeps the one it has.")
+    )
+    no_deadline = forms.BooleanField(required=False, label=_("No deadline"))
     done_at = forms.ChoiceField(choices=DONE_CHOICES, label=_("Done"))
     reason = reason()
 
+    def clean(self) -> None:
+        # A day that only a script put there is no contradiction: whoever ticks the box wants none.
+        chosen, day = self.cleaned_data.get("phase"), self.cleaned_data.get("deadline")
+        if self.cleaned_data.get("no_deadline") and day and not (chosen and chosen.deadline == day):
+            self.add_error("deadline", gettext("Either a day, or no deadline."))
+
     def told(self, actor: Actor, now: datetime) -> str:
-        typed = self.cleaned_data
-        made = services.save_phase(project=self.project, actor=actor, now=now, **typed)
+        typed = dict(self.cleaned_data)
+        phase, why, is_open = typed.pop("phase"), typed.pop("reason"), typed.pop("no_deadline")
+        if is_open:
+            typed["deadline"] = None
+        if phase is None:
+            made = services.save_phase(project=self.project, actor=actor, now=now, reason=why, **typed)
+        else:
+            kept = {"deadline"} if typed["deadline"] is None and not is_open else set()
+            changes = {name: value for name, value in typed.items() if name not in kept}
+            made = change_phase(phase=phase, actor=actor, now=now, changes=changes, reason=why)
         return gettext("Phase {phase} is saved.").format(phase=made.name)
 
 

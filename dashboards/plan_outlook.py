@@ -36,6 +36,11 @@ class Looked:
         return self.found.teams if self.found else ()
 
     @property
+    def idle(self) -> list[str]:
+        """Teams whose people could all go: nothing is left there."""
+        return sorted(self.plan.idle)
+
+    @property
     def chance(self) -> float | None:
         return self.found.chance(self.target) if self.found and self.target else None
 

@@ -19,6 +19,8 @@ from migrator.planning.queries import BurnUp, Measure, Prospect
 EVEN: Final = 0.5
 """A deadline that is missed in more than half of the runs is missed, said plainly."""
 PACE_DAYS: Final = 28
+SLOWED: Final = 0.75
+"""Of the pace before. A forecast draws from half a year and knows of no trend: whoever reads it shall see one."""
 WORTH_A_WORD: Final = 14
 """Days between two ends that are told apart."""
 LONG_MONTHS: Final = 24
@@ -102,7 +104,20 @@ def _pace(found: BurnUp, pace: float) -> str:
     if len(found.days) > PACE_DAYS:
         lately = _("last four weeks")
     told = _("The {lately} brought {pace} a week") if pace else _("In the {lately} nothing was done")
-    return told.format(lately=lately, pace=words.localised(f"{pace:,.1f}"))
+    told = told.format(lately=lately, pace=words.localised(f"{pace:,.1f}"))
+    before = _pace_before(found)
+    if before is None or pace > before * SLOWED:
+        return told
+    slower = _("{pace}, the eight before them {before}")
+    return slower.format(pace=told, before=words.localised(f"{before:,.1f}"))
+
+
+def _pace_before(found: BurnUp) -> float | None:
+    """Done per week in the eight weeks before the last four; None without so much history."""
+    done = found.done
+    if len(done) <= 3 * PACE_DAYS:
+        return None
+    return (done[-1 - PACE_DAYS] - done[-1 - 3 * PACE_DAYS]) / 8
 
 
 def done_meaning(found: BurnUp, *, legacy: str) -> str:

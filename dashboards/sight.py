@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from typing import Final
 
 from dashboards import words
-from dashboards.figures import Figure, base_layout, upright
+from dashboards.figures import Figure, base_layout, plain, upright
 from migrator.core.forecast import Forecast
 from migrator.planning.queries import BurnUp
 
@@ -146,7 +146,7 @@ def draw_marks(layout: Figure, marks: Sequence[Mark], first: date, last: date) -
         layout["shapes"].append(upright(str(mark.day), mark.colour))
         layout["annotations"].append({
             "x": str(mark.day), "xanchor": "right" if begins < at else "left", "y": 1, "yref": "paper",
-            "yanchor": "bottom", "yshift": LANE * lane, "text": text, "showarrow": False,
+            "yanchor": "bottom", "yshift": LANE * lane, "text": plain(text), "showarrow": False,
             "name": "aside" if mark.colour == "--muted" else "", "font": {"color": mark.colour, "size": 13},
         })  # fmt: skip
     layout["margin"]["t"] = 28 + LANE * max(0, len(lanes) - 1)

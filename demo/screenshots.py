@@ -54,6 +54,12 @@ def first_link(listed: str, link: str) -> Place:
     return find
 
 
+def of_harmful(part: str = "") -> Place:
+    """The unit that answers its callers wrongly, or a part of its pages."""
+    found = first_link(f"inventory?search={HARMFUL.partition(' ')[2]}", "units/")
+    return lambda page: found(page) + part
+
+
 def shared(_page: Page) -> str:
     """The page of the link that the seed left."""
     return f"/share/{(token_file_of(PROJECT).parent / f'share-{PROJECT}').read_text()}"
@@ -62,22 +68,33 @@ def shared(_page: Page) -> str:
 PAGES: Final[dict[str, Place]] = {
     "home": anywhere("/"),
     "overview": at(""),
-    "unit": first_link(f"inventory?search={HARMFUL.partition(' ')[2]}", "units/"),
+    "unit": of_harmful(),
+    "rollback": of_harmful("/rollback"),
+    "unit-policy": of_harmful("/policy"),
     "inventory": at("inventory?search=users"),
     "mismatches": at("mismatches"),
     "group": first_link("mismatches", "mismatches/"),
     "rules": at("rules"),
     "ramps": at("ramps"),
+    "ramp-new": at("ramps/new"),
     "approvals": at("approvals"),
     "freezes": at("freezes"),
     "policies": at("policies"),
+    "policy-layer": first_link("policies", "policies/"),
     "burndown": at("burndown"),
-    "plan": at("plan?phase=Minimum+viable+experience"),
+    "plan": at("plan"),
+    "what-if": at("plan?people=2&giver=Identity&taker=Reading"),
     "ledger": at("ledger"),
     "removal": at("removal"),
+    "removal-unit": first_link("removal", "removal/"),
     "notifications": at("notifications"),
     "data-planes": at("data-planes"),
-    "settings": at("settings"),
+    "settings": at("settings/project"),
+    "people": at("settings/people"),
+    "tokens": at("settings/tokens"),
+    "sharing": at("settings/sharing"),
+    "welcome": at("welcome"),
+    "account": anywhere("/account"),
     "oncall": at("oncall"),
     "oncall-everywhere": anywhere("/oncall"),
     "share": shared,

@@ -12,8 +12,6 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext, pgettext
 
 from dashboards import plan_answers, plan_words, words
-from dashboards.plan_moves import weighed
-from dashboards.plan_outlook import Looked
 from dashboards.plan_teams import Axis, Beside, TeamRow, is_late
 from migrator.core.queues import TeamOutlook
 from migrator.core.what_if import Ranked
@@ -27,6 +25,7 @@ register.filter("sure", plan_words.sure)
 register.filter("share_words", plan_words.share)
 register.filter("scope_moved", plan_answers.scope_moved)
 register.filter("holds_words", plan_answers.holds)
+register.filter("moves", plan_answers.moves)
 register.filter("too_young", plan_answers.too_young)
 register.filter("chance_words", plan_answers.chance_with)
 register.filter("no_move_words", plan_answers.no_move)
@@ -121,12 +120,6 @@ def _tick(axis: Axis, day: date | None, name: str) -> SafeString:
 
 def _told(day: date | None) -> str:
     return words.day(day) if day else _("no day in ten years")
-
-
-@register.simple_tag
-def weighed_moves(looked: Looked, today: date) -> tuple[Ranked, ...]:
-    """The best moves, each with what its own page will say."""
-    return weighed(looked, today=today)
 
 
 @register.simple_tag

@@ -17,7 +17,6 @@ from dashboards.exports import exported
 from dashboards.figures import Figure
 from dashboards.parameters import text
 from dashboards.plan_marks import deadlines, pins, scope_steps
-from dashboards.plan_moves import weighed
 from dashboards.plan_outlook import look
 from dashboards.plan_request import SPANS, VIEWS, Asked, asked, begun
 from dashboards.plan_tables import Table
@@ -101,7 +100,7 @@ def holding(request: HttpRequest, seat: Seat) -> HttpResponse:
 def _held(project: Project, wanted: Asked, now: datetime) -> dict[str, Any]:
     measure, done_stage = wanted.measure, wanted.done_stage
     looked = look(project=project, now=now, phase=wanted.units.phase, measure=measure, done_stage=done_stage)
-    best, *others = weighed(looked, today=now.date()) or (None,)
+    best, *others = plan_answers.moves(looked) or (None,)
     found = prospect(project=project, now=now, units=wanted.units, measure=measure, done_stage=done_stage)
     return {
         "looked": looked,

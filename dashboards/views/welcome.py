@@ -90,10 +90,9 @@ def _import(request: HttpRequest, seat: Seat) -> HttpResponse:
     except (SpecError, Invalid) as refused:
         return shown(request, seat, error=str(refused))
     counts = done.counts()
-    messages.success(
-        request,
-        _("{added} added, {changed} changed.").format(
-            added=words.number(counts["added"]), changed=words.number(counts["changed"])
-        ),
-    )
+    told = _("{added} added, {changed} changed.")
+    if counts["back"]:
+        told = _("{added} added, {changed} changed; {back} of these came back into scope.")
+    counted = {name: words.number(counts[name]) for name in ("added", "changed", "back")}
+    messages.success(request, told.format(**counted))
     return HttpResponseRedirect(reverse("welcome", args=[seat.project.slug]))

@@ -21,6 +21,10 @@ MENTOR: Final = 0.25
 RANKING_RUNS: Final = 120
 LEAST_RANKING_RUNS: Final = 50
 """All moves live through the same luck: their order shows before their sizes do."""
+SETTLED: Final = 3
+"""Moves that are weighed as carefully as the plan itself: the best ones."""
+NEVER: Final = date.max
+"""An end where there was none is worth more than any gain."""
 TRIED: Final = 3
 """Teams that are tried as givers, and as takers."""
 
@@ -145,7 +149,8 @@ class Ranked:
 def best_moves(
     *, plan: Plan, today: date, target: date | None = None, people: float = 1.0, seed: int = SEED
 ) -> tuple[Ranked, ...]:
-    """Moves that bring the end nearer, the best first: from teams that the end hangs on least to those it hangs on.
+    """The few moves that bring the end nearest, the best first: from teams that the end hangs on least, or that are
+    done, to those it hangs on.
 
     The same plan has the same moves: the last answers are remembered. Raises queues.Cycle.
     """
@@ -154,17 +159,28 @@ def best_moves(
 
 @lru_cache(maxsize=REMEMBERED)
 def _ranked(plan: Plan, today: date, target: date | None, people: float, seed: int) -> tuple[Ranked, ...]:
+    rough = sorted(_roughly(plan, today, people, seed), key=lambda each: -each[0])[:SETTLED]
+    settled = [_settled(plan, move, today, target, seed) for gained, move in rough if gained > 0]
+    return tuple(sorted((each for each in settled if each.gained_weeks > 0), key=lambda each: -each.gained_weeks))
+
+
+def _roughly(plan: Plan, today: date, people: float, seed: int) -> Iterable[tuple[float, Move]]:
+    """What moves gain, in weeks, in so few runs that many can be tried: which of them are good for anything."""
     runs = runs_of(plan, most=RANKING_RUNS, least=LEAST_RANKING_RUNS, steps=STEPS // 3)
     drawn = draw(plan=plan, runs=runs, seed=seed)
-    now = outlook(plan=plan, today=today, target=target, runs=runs, drawn=drawn)
-    found = []
+    now = outlook(plan=plan, today=today, runs=runs, drawn=drawn)
     for move in _worth_a_try(plan, now, people):
         other = applied(plan=plan, wish=Wish(moves=(move,)))
         moved = draw(plan=other, runs=runs, seed=seed, only=(move.giver, move.taker))
-        then = outlook(plan=other, today=today, runs=runs, drawn={**drawn, **moved})
-        gained = _sure(now) - _sure(then)
-        found.append(Ranked(move=move, chance=then.chance(target) if target else None, gained_weeks=gained))
-    return tuple(sorted((each for each in found if each.gained_weeks > 0), key=lambda each: -each.gained_weeks))
+        yield _sure(now) - _sure(outlook(plan=other, today=today, runs=runs, drawn={**drawn, **moved})), move
+
+
+def _settled(plan: Plan, move: Move, today: date, target: date | None, seed: int) -> Ranked:
+    """Lived through as often as the plan itself: what is said of a move is what its own comparison says."""
+    now = outlook(plan=plan, today=today, target=target, seed=seed)
+    then = outlook(plan=applied(plan=plan, wish=Wish(moves=(move,))), today=today, target=target, seed=seed)
+    gained = ((now.p85 or NEVER) - then.p85).days / 7 if then.p85 else 0.0
+    return Ranked(move=move, chance=then.chance(target) if target else None, gained_weeks=gained)
 
 
 def _worth_a_try(plan: Plan, now: Outlook, people: float) -> Iterable[Move]:

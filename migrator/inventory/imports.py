@@ -62,7 +62,7 @@ class ImportReport:
     """In scope again after they were gone. They count as changed."""
 
     def counts(self) -> dict[str, int]:
-        return {name: len(keys) for name, keys in asdict(self).items() if name != "back"}
+        return {name: len(keys) for name, keys in asdict(self).items()}
 
 
 def service_for_import(*, project: Project, name: str | None, dry_run: bool = False) -> Service:

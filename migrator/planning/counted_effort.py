@@ -8,7 +8,7 @@ from pathlib import Path
 from migrator.access.rights import Actor
 from migrator.inventory.models import Project, Unit
 from migrator.planning.attribution import Attributing, Attribution, Entry, Target, points_of, points_of_specs
-from migrator.planning.lines import files_below, read
+from migrator.planning.lines import files_below, place, read
 from migrator.planning.models import EffortSource
 from migrator.planning.services import set_effort
 
@@ -25,6 +25,8 @@ class Counting:
     points: Mapping[int, float]
     code: Attribution | None = None
     """None where specs were asked."""
+    unread: tuple[str, ...] = ()
+    """Files, and folders that could not be listed, of which nothing is known: where they are below the root."""
 
     @property
     def lines(self) -> dict[int, int]:
@@ -48,12 +50,20 @@ def count_code(
     mapping: list[Entry],
     progress: Progress | None = None,
 ) -> Counting:
-    """Lines of code below `root`, given to units by the mapping, or without one by the paths that stand in the code."""
+    """Lines of code below `root`, given to units by the mapping, or without one by the paths that stand in the code.
+
+    What cannot be read is left out, and named.
+    """
     targets = targets_of(project=project)
     attributing = Attributing(targets=targets, mapping=mapping)
-    paths = list(files_below(root))
+    unread: list[str] = []
+    paths = list(files_below(root, refused=lambda error: unread.append(place(Path(error.filename), root))))
     for number, path in enumerate(paths, start=1):
-        source = read(path, root)
+        try:
+            source = read(path, root)
+        except OSError:
+            source = None
+            unread.append(place(path, root))
         if source is not None:
             attributing.take(source)
         if progress is not None:
@@ -64,6 +74,7 @@ def count_code(
         targets={target.id: target for target in targets},
         points=points_of(found.lines, per_100_lines=per_100_lines),
         code=found,
+        unread=tuple(unread),
     )
 
 

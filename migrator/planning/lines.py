@@ -5,7 +5,7 @@ file's language, line by line: a mark within a string is taken for a comment, wh
 """
 
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
@@ -81,40 +81,56 @@ class Source:
 
 
 def sources(root: Path) -> Iterator[Source]:
-    """Every file of code below a folder, folder by folder; a file alone is a tree of one."""
+    """Every file of code below a folder, folder by folder; a file alone is a tree of one.
+
+    Raises OSError at the first one that cannot be read.
+    """
     for path in files_below(root):
         found = read(path, root)
         if found is not None:
             yield found
 
 
-def files_below(root: Path) -> Iterator[Path]:
-    """Files whose suffix is a language's. Links are not followed: they lead out of the tree, or round in it."""
+def files_below(root: Path, *, refused: Callable[[OSError], None] | None = None) -> Iterator[Path]:
+    """Files whose suffix is a language's. Links are not followed: they lead out of the tree, or round in it.
+
+    `refused` is told of folders that cannot be listed.
+    """
     if root.is_file():
         yield root
         return
-    for folder, folders, names in os.walk(root):
+    for folder, folders, names in os.walk(root, onerror=refused):
         folders[:] = sorted(each for each in folders if each not in SKIPPED and not each.startswith("."))
         for name in sorted(names):
             path = Path(folder, name)
-            if path.suffix.lower() in LANGUAGES and not name.endswith(GENERATED) and not path.is_symlink():
+            # Path.is_symlink() would raise here where the path is longer than one may be.
+            is_link = os.path.islink(path)  # noqa: PTH114
+            if path.suffix.lower() in LANGUAGES and not name.endswith(GENERATED) and not is_link:
                 yield path
 
 
 def read(path: Path, root: Path) -> Source | None:
-    """None for what is no text that a person wrote: binary, huge or minified; and for what cannot be read."""
+    """None for what is no text that a person wrote: binary, huge or minified; and for what is gone by now.
+
+    Raises OSError where it cannot be read.
+    """
     language = LANGUAGES.get(path.suffix.lower())
     try:
+        # What is no file, such as a pipe, would be waited for.
         if language is None or not path.is_file() or path.stat().st_size > MOST_BYTES:
-            return None  # what is no file, such as a pipe, would be waited for
+            return None
         content = path.read_bytes()
-    except OSError:
+    except FileNotFoundError:
         return None
     if b"\0" in content or len(content) > LONGEST_LINE * (content.count(b"\n") + 1):
         return None
     text = content.decode("utf-8", "replace")
-    place = path.name if path == root else path.relative_to(root).as_posix()
-    return Source(path=place, language=language.name, lines=count_lines(text, language), text=text)
+    return Source(path=place(path, root), language=language.name, lines=count_lines(text, language), text=text)
+
+
+def place(path: Path, root: Path) -> str:
+    """Where it is below the root, with forward slashes; a root that is a file is called by its name."""
+    return (path.name or str(path)) if path == root else path.relative_to(root).as_posix()
 
 
 def count_lines(text: str, language: Language) -> int:

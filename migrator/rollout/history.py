@@ -1,12 +1,28 @@
 """The ledger as a whole: every link of a project's chain with the flips that it seals, and flips that none seals."""
 
-from collections.abc import Iterator, Mapping
+from bisect import bisect_right
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from itertools import pairwise
 from typing import Any, Final
 
-from django.db.models import Count, Exists, F, Max, Min, OuterRef, Q, QuerySet, Window
-from django.db.models.functions import RowNumber
+from django.contrib.postgres.fields import ArrayField
+from django.db.models import (
+    BigIntegerField,
+    Count,
+    Exists,
+    F,
+    Func,
+    IntegerField,
+    Min,
+    OuterRef,
+    Q,
+    QuerySet,
+    Value,
+    Window,
+)
+from django.db.models.functions import Lag, RowNumber
 
 from migrator.core.stages import Direction
 from migrator.inventory.models import Project
@@ -130,34 +146,66 @@ def unsealed_lines(
     flips = _unsealed(project, wanted)
     if older_than is not None:
         flips = flips.filter(pk__lt=older_than)
-    presses = (
-        flips.order_by().values("epoch", "version").annotate(oldest=Min("pk"), newest=Max("pk"), count=Count("pk"))
-    )
-    found = [*presses.order_by("-newest")[:limit]]
+    found = _presses(flips, limit)
     if not found:
         return []
-    sealed = Flip.objects.filter(project=project, entry__isnull=False).order_by("pk")
-    first = sealed.values_list("pk", flat=True).first() or found[0]["newest"]
-    known = _by_version(flips.filter(pk__gte=found[-1]["oldest"]), most=most)
+    first, known = _first_sealed(project), _flips_of(found, flips, most=most)
     return [
-        _unsealed_line(
-            tuple(known[press["epoch"], press["version"]]),
-            count=press["count"],
-            newest=press["newest"],
-            oldest=press["oldest"],
-            forged=press["newest"] > first,
-        )
+        _unsealed_line(tuple(known[press.oldest]), press, forged=first is not None and press.newest > first)
         for press in found
     ]
 
 
-def _by_version(flips: QuerySet[Flip], *, most: int | None) -> dict[tuple[int, int], list[Entry]]:
+@dataclass(frozen=True, slots=True)
+class _Press:
+    """Flips of one version that stand beside each other. Those of one press do: a project is locked while it flips."""
+
+    newest: int
+    oldest: int
+    count: int
+
+
+def _presses(flips: QuerySet[Flip], limit: int | None) -> list[_Press]:
+    """Newest first. The database reads no further than the end of the last of them."""
+    newest_first = F("pk").desc()
+    changes = flips.annotate(
+        newer=Window(Lag("pk"), order_by=newest_first),
+        newer_epoch=Window(Lag("epoch", default=-1), order_by=newest_first),
+        newer_version=Window(Lag("version", default=-1), order_by=newest_first),
+        place=Window(RowNumber(), order_by=newest_first),
+    ).exclude(newer_epoch=F("epoch"), newer_version=F("version"))
+    begun = [*changes.order_by("-pk").values_list("pk", "newer", "place")[: None if limit is None else limit + 1]]
+    ended = [
+        _Press(newest, oldest=later, count=place_later - place)
+        for (newest, _newer, place), (_newest, later, place_later) in pairwise(begun)
+    ]
+    if not begun or len(ended) == limit:
+        return ended
+    newest = begun[-1][0]
+    last = flips.filter(pk__lte=newest).aggregate(oldest=Min("pk"), count=Count("pk"))
+    return [*ended, _Press(newest, last["oldest"], last["count"])]
+
+
+def _first_sealed(project: Project) -> int | None:
+    """The least id of a flip that a link seals, found through the first link that seals one."""
+    sealing = Link.objects.filter(Exists(Flip.objects.filter(entry=OuterRef("pk"))), project=project)
+    first = sealing.filter(kind__in=(Kind.FLIP, Kind.ROLLBACK)).order_by("number").values("pk")[:1]
+    least: int | None = Flip.objects.filter(entry=first).aggregate(least=Min("pk"))["least"]
+    return least
+
+
+def _flips_of(presses: Sequence[_Press], flips: QuerySet[Flip], *, most: int | None) -> dict[int, list[Entry]]:
+    """The flips of each press, by the least id that it has."""
+    ends = [press.oldest for press in reversed(presses)]
+    flips = flips.filter(pk__range=(ends[0], presses[0].newest))
     if most is not None:
-        place = Window(RowNumber(), partition_by=[F("epoch"), F("version")], order_by="unit__key")
-        flips = flips.annotate(place=place).filter(place__lte=most)
-    known: dict[tuple[int, int], list[Entry]] = {}
+        edges = Value(ends, output_field=ArrayField(BigIntegerField()))
+        press = Func(F("pk"), edges, function="width_bucket", output_field=IntegerField())
+        flips = flips.annotate(place=Window(RowNumber(), partition_by=press, order_by="unit__key"))
+        flips = flips.filter(place__lte=most)
+    known: dict[int, list[Entry]] = {}
     for flip in flips.select_related("unit", "entry").order_by("unit__key"):
-        known.setdefault((flip.epoch, flip.version), []).append(entry_of(flip))
+        known.setdefault(ends[bisect_right(ends, flip.pk) - 1], []).append(entry_of(flip))
     return known
 
 
@@ -181,7 +229,7 @@ def _unsealed(project: Project, wanted: Wanted) -> QuerySet[Flip]:
     return flips
 
 
-def _unsealed_line(flips: tuple[Entry, ...], *, count: int, newest: int, oldest: int, forged: bool) -> Line:
+def _unsealed_line(flips: tuple[Entry, ...], press: _Press, *, forged: bool) -> Line:
     first = flips[0]
     kind = Kind.ROLLBACK if all(flip.direction is Direction.BACK for flip in flips) else Kind.FLIP
     return Line(
@@ -192,14 +240,14 @@ def _unsealed_line(flips: tuple[Entry, ...], *, count: int, newest: int, oldest:
         kind=kind,
         label=str(kind.label),
         reason=first.reason,
-        unit_id=first.unit_id if count == 1 else None,
-        unit_key=first.unit_key if count == 1 else "",
+        unit_id=first.unit_id if press.count == 1 else None,
+        unit_key=first.unit_key if press.count == 1 else "",
         body={},
         digest="",
         flips=flips,
-        count=count,
-        newest=newest,
-        oldest=oldest,
+        count=press.count,
+        newest=press.newest,
+        oldest=press.oldest,
         forged=forged,
     )
 

@@ -48,6 +48,15 @@ def test_import__again_with_one_endpoint_less__keeps_stage_and_tells_what_is_gon
     assert (unit.stage, unit.mirror_bp) == ("shadow", 10_000)
 
 
+def test_import__of_an_endpoint_that_was_gone__tells_that_it_is_back(admin: Caller, service: Service) -> None:
+    assert upload(admin).json()["back"] == 0
+    upload(admin, SPEC | {"paths": {"/users/{id}": SPEC["paths"]["/users/{id}"]}})
+    for dry_run in ("true", "false"):
+        told = upload(admin, dry_run=dry_run).json()
+        assert (told["added"], told["changed"], told["back"]) == (0, 1, 1)
+        assert told["keys"]["back"] == ["POST /users"]
+
+
 def test_import__as_a_dry_run__tells_and_changes_nothing(admin: Caller, project: Project) -> None:
     told = upload(admin, dry_run="true").json()
     assert (told["added"], told["dry_run"]) == (2, True)

@@ -11,8 +11,8 @@ from django.utils import timezone
 
 from migrator.access.rights import console
 from migrator.core.stages import Stage
-from migrator.inventory.models import Project, Service, Unit
-from migrator.inventory.services import create_team
+from migrator.inventory.models import Project, Service, Team, Unit
+from migrator.inventory.services import create_team, create_unit
 from migrator.ledger.models import Entry, Kind
 from migrator.planning.changes import change_milestone
 from migrator.planning.models import Dependency, Milestone, PastForecast, Phase
@@ -100,10 +100,10 @@ def test_milestones__made_changed_and_removed(admin: Caller, project: Project, s
     assert admin("DELETE", f"milestones/{told['id']}/").status_code == 204
 
 
-def is_waiting() -> bool:
-    """Whether somebody waits for a lock in this database."""
+def is_waited_for() -> bool:
+    """Whether somebody waits until this connection's transaction is over."""
     with connection.cursor() as cursor:
-        cursor.execute("SELECT 1 FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'")
+        cursor.execute("SELECT 1 FROM pg_locks WHERE NOT granted AND pg_backend_pid() = ANY(pg_blocking_pids(pid))")
         return cursor.fetchone() is not None
 
 
@@ -125,9 +125,9 @@ def test_milestone__changed_while_another_change_is_being_written__has_both(admi
         )  # fmt: skip
         writing.start()
         deadline = time.monotonic() + 20
-        while not is_waiting() and time.monotonic() < deadline:
+        while not is_waited_for() and time.monotonic() < deadline:
             time.sleep(0.01)
-        assert is_waiting()
+        assert is_waited_for()
     writing.join(20)
     assert answers[0].status_code == 200
     found = Milestone.objects.get()
@@ -195,11 +195,60 @@ def test_outlook__of_a_young_project__says_what_is_left_and_why_it_does_not_end(
     assert "nothing was finished yet" in told["promises"][0]["reason"]
 
 
+def lived(service: Service, team: Team | None, *, done: int, left: int) -> None:
+    """A team that finished one unit a week until yesterday."""
+    now = timezone.now()
+    for number in range(done + left):
+        key = f"GET /{team or 'nobody'}/{number}"
+        unit = create_unit(
+            project=service.project, service=service, key=key, kind="endpoint", team=team, now=now - timedelta(days=90)
+        )
+        if number < done:
+            climb(unit, Stage.CUTOVER, now=now - timedelta(days=1 + 7 * number))
+
+
+def test_ahead__of_several_teams__tells_the_end_of_the_last_one_what_sharing_brings_and_whose_pace_is_lent(
+    admin: Caller, project: Project, service: Service
+) -> None:
+    lived(service, create_team(project=project, name="ants"), done=10, left=1)
+    lived(service, create_team(project=project, name="bees"), done=10, left=24)
+    admin("PATCH", f"{SHOP}/", {"deadline": str(TODAY + timedelta(weeks=16))})
+    burndown, outlook = admin.get(f"{SHOP}/burndown/"), admin.get(f"{SHOP}/outlook/")
+    assert burndown["forecast"]["p85"] == outlook["p85"]
+    assert burndown["if_shared"] == outlook["if_shared"]
+    shared = burndown["if_shared"]
+    assert shared["p50"] <= shared["p85"] <= shared["p95"] < burndown["forecast"]["p85"]
+    assert shared["chance"] > burndown["forecast"]["chance"]
+    assert burndown["lent"] == outlook["lent"] == []
+
+    lived(service, create_team(project=project, name="wasps"), done=0, left=2)
+    lived(service, None, done=0, left=1)
+    burndown, outlook = admin.get(f"{SHOP}/burndown/"), admin.get(f"{SHOP}/outlook/")
+    assert burndown["lent"] == outlook["lent"] == ["(no team)", "wasps"]
+    assert burndown["if_shared"] == outlook["if_shared"]
+
+
+def test_ahead__where_sharing_is_no_other_question__tells_none(
+    admin: Caller, project: Project, service: Service
+) -> None:
+    lived(service, create_team(project=project, name="ants"), done=10, left=3)
+    create_team(project=project, name="bees")
+    for told in (
+        admin.get(f"{SHOP}/burndown/"),
+        admin.get(f"{SHOP}/outlook/"),
+        admin.get(f"{SHOP}/burndown/?by=traffic"),
+    ):
+        assert (told["if_shared"], told["lent"]) == (None, [])
+    assert admin.get(f"{SHOP}/outlook/")["p85"]
+
+
 def test_outlook__of_a_ring__names_it_instead_of_an_end(admin: Caller, service: Service, unit: Unit) -> None:
     other = new_unit(service, "GET /b")
     for waiting, needed in ((unit, other), (other, unit)):
         Dependency.objects.create(unit=waiting, needs=needed, set_by="x", set_at=timezone.now())
-    assert "GET /b" in admin.get(f"{SHOP}/outlook/")["ring"]
+    told = admin.get(f"{SHOP}/outlook/")
+    assert "GET /b" in told["ring"]
+    assert (told["if_shared"], told["lent"]) == (None, [])
     assert "ring" in refused(admin, f"{SHOP}/what-if/", {})["dependencies"]
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboards import figures, plan_figures
 from dashboards.figures import Course, Line, Pin
-from dashboards.sight import Sight
+from dashboards.sight import Mark, Sight
 from migrator.core.stages import Stage
 from migrator.planning.queries import BurnUp
 
@@ -83,3 +83,12 @@ def test_labels__bands_too_thin__are_pushed_apart() -> None:
     heights = sorted(label["y"] for label in labels)
 
     assert all(above - below > 0.5 for below, above in pairwise(heights))
+
+
+def test_names__that_look_like_markup__are_drawn_as_they_are_written() -> None:
+    """Plotly would make a link of the one and bold letters of the other."""
+    marks = [Mark(day=TODAY, name='<a href="https://elsewhere.example">Pay & go</a>')]
+    drawn = plan_figures.burn_up(Sight(found=burn_up(), marks=marks))
+    texts = [each["text"] for each in drawn["layout"]["annotations"]]
+    assert any("&lt;a href=" in text and "Pay &amp; go" in text for text in texts)
+    assert not any("<a" in text for text in texts)

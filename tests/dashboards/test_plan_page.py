@@ -13,7 +13,7 @@ from migrator.inventory.models import Project, Unit
 from migrator.inventory.services import create_team, create_unit, save_service
 from migrator.ledger.models import Entry
 from migrator.planning.models import Dependency, Phase, PhaseUnit
-from migrator.planning.services import set_capacity
+from migrator.planning.services import save_phase, set_capacity
 from migrator.rollout.services import Change, flip
 from tests.api.conftest import LADDER
 from tests.dashboards.pasts import Past
@@ -175,6 +175,53 @@ def test_phase__made_and_filled_on_the_page__has_scope_and_a_link_of_the_ledger(
     page = client.get("/p/shop/plan").content.decode()
     assert "Endgame" in page
     assert Entry.objects.filter(kind="plan", body__headline__icontains="Endgame").exists()
+
+
+@pytest.fixture
+def dated(project: Project) -> Phase:
+    return save_phase(
+        project=project, name="mvp", deadline=date(2099, 1, 1), done_at="removed", actor=console(name="ana"), now=NOW
+    )
+
+
+@pytest.mark.parametrize(
+    ("typed", "deadline"),
+    [
+        ({}, date(2099, 1, 1)),
+        ({"deadline": ""}, date(2099, 1, 1)),
+        ({"deadline": "2098-12-31"}, date(2098, 12, 31)),
+        ({"deadline": "", "no_deadline": "on"}, None),
+        ({"deadline": "2099-01-01", "no_deadline": "on"}, None),
+    ],
+    ids=["left out", "left empty", "another day", "none", "none beside what a script put there"],
+)
+def test_phase__chosen_and_saved__keeps_its_deadline_unless_somebody_says_otherwise(
+    dated: Phase, client: Client, owner: User, typed: dict[str, str], deadline: date | None
+) -> None:
+    client.force_login(owner)
+    body = {"phase": dated.pk, "name": "MVP", "done_at": "removed"} | typed
+    assert client.post("/p/shop/plan/phase", body).status_code == 302
+    dated.refresh_from_db()
+    assert (dated.name, dated.deadline, dated.done_at) == ("MVP", deadline, "removed")
+
+
+def test_phase__with_a_day_and_without_a_deadline__is_refused_beside_the_day(
+    dated: Phase, client: Client, owner: User
+) -> None:
+    client.force_login(owner)
+    body = {"phase": dated.pk, "name": "MVP", "done_at": "removed", "deadline": "2097-01-01", "no_deadline": "on"}
+    answer = client.post("/p/shop/plan/phase", body)
+    assert answer.status_code == 400
+    assert "Either a day, or no deadline." in answer.content.decode()
+    dated.refresh_from_db()
+    assert (dated.name, dated.deadline) == ("mvp", date(2099, 1, 1))
+
+
+def test_phase__made_without_a_deadline__has_none(project: Project, client: Client, owner: User) -> None:
+    client.force_login(owner)
+    for name, typed in (("a", {}), ("b", {"no_deadline": "on"})):
+        assert client.post("/p/shop/plan/phase", {"name": name, "done_at": "cutover"} | typed).status_code == 302
+    assert [phase.deadline for phase in Phase.objects.all()] == [None, None]
 
 
 def test_dependency__that_closes_a_ring__is_refused_by_name(

@@ -54,6 +54,14 @@ def test_facts__nothing_in_four_weeks__say_so() -> None:
     )
 
 
+def test_facts__slowed_down__say_what_it_was_before() -> None:
+    quick, slow = [at * 2.0 for at in range(57)], [112 + at * 0.5 for at in range(1, 29)]
+    told = plan_words.facts(burn_up(*quick, *slow, scope=200))
+    assert told.endswith("The last four weeks brought 3.5 a week, the eight before them 14.0.")
+    steady = plan_words.facts(burn_up(*(at * 2.0 for at in range(85)), scope=200))
+    assert "before them" not in steady
+
+
 def test_done_meaning__of_both__names_legacy() -> None:
     assert plan_words.done_at(Stage.CUTOVER, legacy="monolith").endswith("nobody is answered by monolith")
     assert plan_words.done_at(Stage.REMOVED, legacy="monolith").endswith("the code of monolith is gone")

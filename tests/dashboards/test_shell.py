@@ -195,6 +195,15 @@ def test_welcome__spec_uploaded__is_tracked_and_recorded(project: Project, engin
     assert Entry.objects.get(project=project, kind=Kind.SCOPE).actor == "engineer"
 
 
+def test_welcome__spec_that_brings_a_unit_back__says_so(project: Project, engineer: User, sign_in: SignIn) -> None:
+    client = sign_in(engineer)
+    for paths in (SPEC["paths"], {"/orders": {"get": {}}}):
+        client.post("/p/shop/welcome", upload("shop.json", json.dumps(SPEC | {"paths": paths}).encode()))
+    answer = client.post("/p/shop/welcome", upload("shop.json", json.dumps(SPEC).encode()), follow=True)
+
+    assert "0 added, 1 changed; 1 of these came back into scope." in answer.content.decode()
+
+
 @pytest.mark.parametrize(("name", "content"), [("shop.json", b"{"), ("x.yaml", b"\xff\xfe\x00"), ("empty.json", b"")])
 def test_welcome__file_that_is_no_spec__is_refused_beside_the_control(
     name: str, content: bytes, project: Project, engineer: User, sign_in: SignIn

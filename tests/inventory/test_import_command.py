@@ -68,6 +68,7 @@ def test_import_units__new_units__are_tracked_in_the_backlog_with_their_endpoint
     report = bring(service, spec(users, field(users.key, "$.name"), endpoint("POST /users")))
     assert report.counts() == {
         "added": 3, "changed": 0, "unchanged": 0, "contested": 0, "gone": 0, "kept": 0, "renamed": 0, "warnings": 0,
+        "back": 0,
     }  # fmt: skip
     parent, child = Unit.objects.get(key=users.key), Unit.objects.get(key=f"{users.key} $.name")
     assert (child.parent, child.kind, child.table_version) == (parent, "field", 0)
@@ -269,6 +270,18 @@ def test_import_spec__first_and_second_time__says_what_happened(project: Project
     assert run(document, "--project", "shop") == "3 added, 0 changed, 0 gone, 0 unchanged\n"
     assert run(document, "--project", "shop") == "0 added, 0 changed, 0 gone, 3 unchanged\n"
     assert [service.name for service in project.services.all()] == ["main"]
+
+
+def test_import_spec__units_that_were_gone__are_told_as_back(project: Project, document: Path) -> None:
+    run(document, "--project", "shop")
+    less = document.with_name("less.json")
+    less.write_text(json.dumps(DOCUMENT | {"paths": {"/a": DOCUMENT["paths"]["/a"]}}))  # type: ignore[index]
+    assert run(less, "--project", "shop") == "0 added, 0 changed, 1 gone, 2 unchanged\n"
+    assert (
+        run(document, "--project", "shop", "--dry-run") == "Would be: 0 added, 1 changed, 0 gone, 2 unchanged, 1 back\n"
+    )
+    said = json.loads(run(document, "--project", "shop", "--json"))
+    assert (said["changed"], said["back"], said["back_keys"]) == (1, 1, ["GET /b"])
 
 
 def test_import_spec__json__is_one_object_with_counts_keys_and_warnings(project: Project, document: Path) -> None:

@@ -1,6 +1,9 @@
 """Lines of code and specs, turned into effort."""
 
 import json
+import os
+import shutil
+from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
 from typing import Any
@@ -229,6 +232,55 @@ def test_command__as_json__is_one_object(tmp_path: Path, units: dict[str, Unit])
     unit = units["GET /orders"]
     assert told["units"] == [{"id": unit.pk, "key": "GET /orders", "points": 2.0, "lines": 200}]
     assert (told["source"], told["changed"], told["files"], told["unclaimed_lines"]) == ("lines", 1, 1, 0)
+
+
+LONGEST_PATH = 4_095
+
+
+@pytest.fixture
+def too_deep(tmp_path: Path) -> Iterator[Path]:
+    """A tree that is deeper than a path may be long: what lies at its end is seen, and nobody can open it.
+
+    Nor can the superuser, who may read whatever somebody forbids.
+    """
+    root = tree(tmp_path, {"deep/u.js": "get('/orders')\n" * 100}) / "deep"
+    length, folder = len(os.fsencode(root)), os.open(root, os.O_RDONLY)
+    while length + 201 < LONGEST_PATH:
+        os.mkdir("d" * 200, dir_fd=folder)
+        inside = os.open("d" * 200, os.O_RDONLY, dir_fd=folder)
+        os.close(folder)
+        length, folder = length + 201, inside
+    for letter in "abc":
+        os.close(os.open(letter * 240 + ".py", os.O_CREAT | os.O_WRONLY, dir_fd=folder))
+    os.mkdir("e" * 240, dir_fd=folder)
+    os.close(folder)
+    yield root
+    shutil.rmtree(root)
+
+
+def test_command__over_files_that_cannot_be_read__says_how_many_and_names_three(
+    too_deep: Path, units: dict[str, Unit]
+) -> None:
+    out, err = StringIO(), StringIO()
+    call_command("count_effort", str(too_deep), "--project", "shop", stdout=out, stderr=err)
+    assert "100 lines of code in 1 files" in out.getvalue()
+    assert "1 units estimated, 1.0 points in all" in out.getvalue()
+    [warning] = err.getvalue().splitlines()
+    assert warning.startswith("warning: 4 files or folders could not be read and not counted: ddd")
+    assert warning.endswith("… and 1 more")
+    assert warning.count("…, ") == 2
+    told = json.loads(run(too_deep, "--project", "shop", "--json", "--dry-run"))
+    assert (told["unread"], len(told["unread_first"]), told["files"]) == (4, 3, 1)
+
+
+def test_command__over_files_that_can_all_be_read__has_nothing_to_warn_of(
+    tmp_path: Path, units: dict[str, Unit]
+) -> None:
+    err = StringIO()
+    root = tree(tmp_path, {"u.js": "get('/orders')\n", "b.py": b"\0"})
+    call_command("count_effort", str(root), "--project", "shop", stdout=StringIO(), stderr=err)
+    assert err.getvalue() == ""
+    assert json.loads(run(root, "--project", "shop", "--json"))["unread"] == 0
 
 
 def test_command__from_specs__leaves_alone_what_people_said(project: Project, units: dict[str, Unit]) -> None:

@@ -1,5 +1,6 @@
 """The burndown as JSON."""
 
+from datetime import date
 from typing import Any
 
 from rest_framework import serializers
@@ -63,13 +64,28 @@ class DaySerializer(serializers.Serializer[Any]):
     share = serializers.FloatField(required=False, allow_null=True, help_text="A fraction; null without requests.")
 
 
-class ForecastSerializer(serializers.Serializer[Any]):
-    """Dates by which all is moved, with 50, 85 and 95 % certainty."""
+IF_SHARED = (
+    "The end if everybody worked on whatever is left, instead of each team on its own. Null where that is no other"
+    " question (fewer than two teams have something left) and where it cannot be said."
+)
+LENT = (
+    "Teams that finished too little to have a pace of their own: they are taken to work at the mean of the others'."
+    " `(no team)` is the work that no team owns."
+)
+
+
+class DatesSerializer(serializers.Serializer[Any]):
+    """Dates by which all is done, with 50, 85 and 95 % certainty."""
 
     p50 = serializers.DateField(allow_null=True, help_text="Null where it does not end within ten years.")
     p85 = serializers.DateField(allow_null=True)
     p95 = serializers.DateField(allow_null=True)
     chance = serializers.FloatField(allow_null=True, help_text="Of making the deadline, a fraction; null without one.")
+
+
+class ForecastSerializer(DatesSerializer):
+    """The end of the last team: dates by which all is done, with 50, 85 and 95 % certainty."""
+
     weeks_used = serializers.IntegerField(help_text="Whole weeks of the past that it is drawn from.")
 
 
@@ -87,10 +103,12 @@ class BurndownSerializer(serializers.Serializer[Any]):
     )
     forecast = ForecastSerializer(allow_null=True)
     forecast_reason = serializers.CharField(allow_null=True, help_text="Why there is no forecast.")
+    if_shared = DatesSerializer(allow_null=True, help_text=IF_SHARED)
+    lent = serializers.ListField(child=serializers.CharField(), help_text=LENT)
 
 
 def by_units(seen: Prospect, *, days: int) -> dict[str, Any]:
-    found = seen.found.last(days)
+    found, shared = seen.found.last(days), seen.if_shared
     columns = zip(found.days, found.scope, found.moved, found.done, found.added, found.gone, strict=True)
     return {
         "by": found.measure,
@@ -113,6 +131,8 @@ def by_units(seen: Prospect, *, days: int) -> dict[str, Any]:
         "pace_needed": found.pace_needed,
         "forecast": _forecast(seen),
         "forecast_reason": seen.reason or None,
+        "if_shared": dates_json(shared, deadline=found.deadline) if shared else None,
+        "lent": sorted(seen.lent),
     }
 
 
@@ -120,13 +140,12 @@ def _forecast(seen: Prospect) -> dict[str, Any] | None:
     made = seen.forecast
     if not isinstance(made, Forecast):
         return None
-    return {
-        "p50": made.p50,
-        "p85": made.p85,
-        "p95": made.p95,
-        "chance": seen.chance,
-        "weeks_used": made.weeks_used,
-    }
+    return dates_json(made, deadline=seen.found.deadline) | {"weeks_used": made.weeks_used}
+
+
+def dates_json(made: Forecast, *, deadline: date | None) -> dict[str, Any]:
+    chance = made.chance(deadline) if deadline else None
+    return {"p50": made.p50, "p85": made.p85, "p95": made.p95, "chance": chance}
 
 
 def by_traffic(found: list[TrafficDay], deadline: Any) -> dict[str, Any]:
@@ -144,4 +163,6 @@ def by_traffic(found: list[TrafficDay], deadline: Any) -> dict[str, Any]:
         ],
         "forecast": None,
         "forecast_reason": "A share of traffic is not forecast: one flip can move all of it. Ask by units.",
+        "if_shared": None,
+        "lent": [],
     }

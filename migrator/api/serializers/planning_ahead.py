@@ -6,6 +6,7 @@ from typing import Any
 from rest_framework import serializers
 
 from migrator.api.fields import StrictSerializer, shown
+from migrator.api.serializers.planning import IF_SHARED, LENT, DatesSerializer
 from migrator.api.serializers.planning_scope import DONE, of_our_days
 from migrator.core.queues import Outlook
 from migrator.core.stages import Stage
@@ -59,7 +60,7 @@ class PieceSerializer(serializers.Serializer[Any]):
 
 
 class EndSerializer(serializers.Serializer[Any]):
-    """How a plan ends. A day is null where it does not come within ten years."""
+    """How a plan ends: the end of its last team. A day is null where it does not come within ten years."""
 
     p50 = serializers.DateField(allow_null=True)
     p85 = serializers.DateField(allow_null=True)
@@ -98,6 +99,8 @@ class OutlookSerializer(EndSerializer):
 
     promises = PromiseSerializer(many=True)
     best_moves = RankedMoveSerializer(many=True)
+    if_shared = DatesSerializer(allow_null=True, help_text=IF_SHARED)
+    lent = serializers.ListField(child=serializers.CharField(), help_text=LENT)
     ring = serializers.CharField(allow_blank=True, help_text="Units that need each other in a ring: nothing ends then.")
 
 

@@ -22,6 +22,8 @@ from migrator.inventory.services import Invalid
 from migrator.ledger.scoping import import_specs
 
 SHOWN = 100
+LISTED = ("added", "changed", "back", "gone", "contested", "kept")
+"""What the answer names by key."""
 
 
 class ImportRequestSerializer(StrictSerializer):
@@ -44,6 +46,7 @@ class ImportAnswerSerializer(serializers.Serializer[Any]):
     unchanged = serializers.IntegerField()
     contested = serializers.IntegerField(help_text="Owned by another service, and left with it.")
     kept = serializers.IntegerField(help_text="Gone from the spec, but the candidate answers their callers.")
+    back = serializers.IntegerField(help_text="Of the changed, those that are in scope again after they were gone.")
     renamed = serializers.IntegerField(help_text="Of the changed, those whose parameters have other names.")
     keys = serializers.DictField(child=serializers.ListField(child=serializers.CharField()))
     warnings = serializers.ListField(child=serializers.CharField())
@@ -74,7 +77,7 @@ class Import(ProjectView):
             now=timezone.now(),
             dry_run=dry_run,
         )
-        keys = {name: list(getattr(done, name)[:SHOWN]) for name in ("added", "changed", "gone", "contested", "kept")}
+        keys = {name: list(getattr(done, name)[:SHOWN]) for name in LISTED}
         answer = done.counts() | {"keys": keys, "warnings": list(done.warnings[:SHOWN]), "dry_run": dry_run}
         return Response(ImportAnswerSerializer(answer).data)
 

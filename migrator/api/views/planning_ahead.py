@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Final
 
 from django.utils import timezone
@@ -12,7 +12,7 @@ from rest_framework.response import Response
 from migrator.api.base import ProjectView
 from migrator.api.lookups import phase_named
 from migrator.api.schema import described
-from migrator.api.serializers.planning import BurndownQuerySerializer
+from migrator.api.serializers.planning import BurndownQuerySerializer, dates_json
 from migrator.api.serializers.planning_ahead import (
     ForecastRecordSerializer,
     OutlookQuerySerializer,
@@ -24,11 +24,12 @@ from migrator.api.serializers.planning_ahead import (
     end_json,
     ranked_json,
 )
+from migrator.core.forecast import Forecast
 from migrator.core.queues import Cycle
 from migrator.core.what_if import Impossible, best_moves
 from migrator.inventory.models import Project
 from migrator.inventory.services import Invalid
-from migrator.planning.queries import compare, events, promises, record, scope_changes, standing
+from migrator.planning.queries import Slice, compare, events, if_shared, promises, record, scope_changes, standing
 
 NO_END: Final = dict.fromkeys(("p50", "p85", "p95", "deadline", "chance")) | {"teams": [], "critical_path": []}
 
@@ -59,15 +60,25 @@ class PlanOutlook(ProjectView):
         answer = self.ahead(query, now) | {"promises": promises(project=self.project, now=now)}
         return Response(OutlookSerializer(answer).data)
 
-    def ahead(self, query: OutlookQuerySerializer, now: Any) -> dict[str, Any]:
+    def ahead(self, query: OutlookQuerySerializer, now: datetime) -> dict[str, Any]:
         try:
             seen = standing(project=self.project, now=now, **query.asked)
         except Cycle as ring:
-            return NO_END | {"best_moves": [], "ring": str(ring)}
+            return NO_END | {"best_moves": [], "if_shared": None, "lent": [], "ring": str(ring)}
         people = query.validated_data["people"]
         best = best_moves(plan=seen.plan, today=now.date(), target=seen.deadline, people=people)
         end = end_json(seen.outlook, deadline=seen.deadline, people=seen.plan.people)
-        return end | {"best_moves": [ranked_json(each) for each in best], "ring": ""}
+        ranked = [ranked_json(each) for each in best]
+        shared = self.shared(query, now) if len(seen.plan.teams) > 1 else None
+        told = {
+            "if_shared": dates_json(shared, deadline=seen.deadline) if shared else None,
+            "lent": sorted(seen.plan.lent),
+        }
+        return end | told | {"best_moves": ranked, "ring": ""}
+
+    def shared(self, query: OutlookQuerySerializer, now: datetime) -> Forecast | None:
+        asked = dict(query.asked)
+        return if_shared(project=self.project, now=now, units=Slice(phase=asked.pop("phase")), **asked)
 
 
 class WhatIf(ProjectView):

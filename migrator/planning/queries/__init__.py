@@ -2,7 +2,7 @@
 
 from migrator.planning.queries.burn_up import MOVED, BurnUp, burn_up
 from migrator.planning.queries.flow import Dwell, Stuck, oldest_stuck, time_in_stage
-from migrator.planning.queries.forecasts import Kept, Prospect, Record, prospect, record
+from migrator.planning.queries.forecasts import Kept, Prospect, Record, if_shared, prospect, record
 from migrator.planning.queries.pins import Pin, ScopeStep, events, scope_changes
 from migrator.planning.queries.plans import plan_of
 from migrator.planning.queries.promises import Promise, promises
@@ -32,6 +32,7 @@ __all__ = [
     "compare",
     "deadline_of",
     "events",
+    "if_shared",
     "moves",
     "oldest_stuck",
     "plan_of",

@@ -1,6 +1,6 @@
 """Which moves belong to a slice: those of the units that are its own today, or of those that were its own then."""
 
-from django.db.models import Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
+from django.db.models import BigIntegerField, Case, Exists, F, OuterRef, Q, QuerySet, Subquery, When
 
 from migrator.inventory.models import Project, TagChange
 from migrator.planning.queries.slices import Slice, Tagged, ids
@@ -30,7 +30,7 @@ def _of_tags_then(flips: QuerySet[Flip], project: Project, units: Slice) -> Quer
 
     def then(tag: str) -> Case:
         before = Subquery(later.values(f"{tag}_before")[:1])
-        return Case(When(Exists(later), then=before), default=F(f"unit__{tag}_id"))
+        return Case(When(Exists(later), then=before), default=F(f"unit__{tag}_id"), output_field=BigIntegerField())
 
     flips = flips.filter(Slice(kind=units.kind).of_units(project, "unit__"))
     if units.service:

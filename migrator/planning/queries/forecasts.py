@@ -37,12 +37,13 @@ class Prospect:
     """What the forecast of teams was drawn from: it tells of the week before, too."""
     is_of_teams: bool = False
     """Whether several teams have something left."""
+    lent: frozenset[str] = frozenset()
+    """Teams that finished too little to have a pace of their own, as in core.queues."""
 
     @property
     def if_shared(self) -> Forecast | None:
         """When it would end if everybody worked on whatever is left; None where that is no other question."""
-        made = forecast(stream=self.whole, today=self.found.days[-1], fanned=False) if self.is_of_teams else None
-        return made if isinstance(made, Forecast) else None
+        return _shared(self.whole, self.found.days[-1]) if self.is_of_teams else None
 
     @property
     def chance(self) -> float | None:
@@ -85,7 +86,27 @@ def forecast_of(
         made = forecast(stream=whole, today=today, fanned=fanned)
         return Prospect(found=found, whole=whole, forecast=made, past=past)
     made = together(plan=plan, whole=whole, today=today, fanned=fanned)
-    return Prospect(found=found, whole=whole, forecast=made, past=past, is_of_teams=len(plan.teams) > 1)
+    is_of_teams = len(plan.teams) > 1
+    return Prospect(found=found, whole=whole, forecast=made, past=past, is_of_teams=is_of_teams, lent=plan.lent)
+
+
+def if_shared(*, project: Project, now: datetime, units: Slice, measure: Measure, done_stage: Stage) -> Forecast | None:
+    """When it would end if everybody worked on whatever is left; None where that cannot be said.
+
+    It is what `prospect` says of it, for whoever has the plan and wants nothing else.
+    """
+    found = burn_up(project=project, now=now, units=units, days=LOOK_BACK, measure=measure, done_stage=done_stage)
+    return _shared(_as_one(found), now.date())
+
+
+def _shared(whole: Stream, today: date) -> Forecast | None:
+    made = forecast(stream=whole, today=today, fanned=False)
+    return made if isinstance(made, Forecast) else None
+
+
+def _as_one(found: BurnUp) -> Stream:
+    """What is left and how it went lately, as if all teams were one."""
+    return Stream(left=max(0.0, found.left), weeks=found.weeks[-WEEKS:], grain=found.grain)
 
 
 def past_of(*, project: Project, found: BurnUp, units: Slice, today: date) -> TeamsPast | None:
@@ -109,7 +130,7 @@ def queues_of(
     *, project: Project, found: BurnUp, units: Slice, today: date, past: TeamsPast | None = None
 ) -> tuple[Stream, Plan | None]:
     """What is left and how it went lately: of all teams as if they were one, and team by team where there is a past."""
-    whole = Stream(left=max(0.0, found.left), weeks=found.weeks[-WEEKS:], grain=found.grain)
+    whole = _as_one(found)
     past = past or past_of(project=project, found=found, units=units, today=today)
     if past is None or whole.left <= 0:
         return whole, None

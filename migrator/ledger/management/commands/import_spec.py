@@ -22,7 +22,7 @@ from migrator.inventory.services import Invalid
 from migrator.ledger.scoping import import_specs
 
 SHOWN = ("added", "changed", "gone", "unchanged")
-SHOWN_IF_ANY = ("contested", "kept")
+SHOWN_IF_ANY = ("back", "contested", "kept")
 EXIT_BAD_INPUT = 2
 
 

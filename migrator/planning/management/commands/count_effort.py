@@ -4,6 +4,7 @@ import json
 import math
 import sys
 from argparse import ArgumentParser, ArgumentTypeError
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Final
 
@@ -18,6 +19,10 @@ from migrator.planning.counted_effort import Counting, Progress, count_code, cou
 from migrator.rollout import arguments
 
 SHOWN: Final = 20
+NAMED: Final = 3
+"""Files that could not be read and are called by name."""
+NAME: Final = 200
+"""Characters of such a name."""
 PER_100_LINES: Final = 1.0
 
 
@@ -76,6 +81,8 @@ class Command(BaseCommand):
             self.stdout.write(line)
         if counting.code is not None:
             self.stdout.write(_told(counting.code))
+        if counting.unread:
+            self.stderr.write(_unread(counting.unread))
         total = sum(counting.points.values())
         missing = len(counting.targets) - len(counting.points)
         verb = "would be estimated" if dry_run else "estimated"
@@ -109,6 +116,18 @@ def _told(code: Attribution) -> str:
     )
 
 
+def _unread(names: Sequence[str]) -> str:
+    more = f" and {len(names) - NAMED:,} more" if len(names) > NAMED else ""
+    what = "file or folder" if len(names) == 1 else "files or folders"
+    return f"warning: {len(names):,} {what} could not be read and not counted: {', '.join(_named(names))}{more}"
+
+
+def _named(names: Sequence[str]) -> list[str]:
+    """The first ones, as they can be printed: a path is bytes, and may be long."""
+    printable = (name.encode("utf-8", "backslashreplace").decode() for name in names[:NAMED])
+    return [name if len(name) <= NAME else f"{name[:NAME]}…" for name in printable]
+
+
 def _as_json(counting: Counting, changed: int) -> dict[str, Any]:
     lines = counting.lines
     units = [
@@ -119,6 +138,7 @@ def _as_json(counting: Counting, changed: int) -> dict[str, Any]:
     if counting.code is not None:
         code = counting.code
         told |= {"files": code.seen_files, "languages": dict(code.languages), "unclaimed_lines": code.unclaimed}
+        told |= {"unread": len(counting.unread), "unread_first": _named(counting.unread)}
     return told
 
 
