@@ -93,6 +93,7 @@ def addresses(unit: int, secret: str) -> tuple[str, ...]:
         f"{project}/burndown?phase=Endgame&done=removed",
         f"{project}/burndown?view=flow",
         f"{project}/burndown/holding",
+        f"{project}/burndown/below",
         f"{project}/plan",
         f"{project}/plan?whole=1",
         f"{project}/plan?people=2&giver=team-3&taker=team-1",

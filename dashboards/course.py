@@ -87,8 +87,8 @@ class Picture:
 
 def picture(found: Prospect) -> Picture | None:
     """None where nothing was ever in scope."""
-    burn_up = found.found
-    most = max(burn_up.scope)
+    burn_up, scope = found.found, found.found.scope
+    most = max(scope)
     if not most:
         return None
     box = _Box(first=burn_up.days[0], last=_last_day(found), most=most * 1.04)
@@ -96,7 +96,7 @@ def picture(found: Prospect) -> Picture | None:
     days = [burn_up.days[at] for at in chosen]
     return Picture(
         bands=tuple(_bands(burn_up, box, chosen)),
-        scope=box.line(days, [burn_up.scope[at] for at in chosen]),
+        scope=box.line(days, [scope[at] for at in chosen]),
         ahead=_ahead(found, box),
         deadline=box.x(burn_up.deadline) if burn_up.deadline and burn_up.deadline <= box.last else "",
         today=box.x(burn_up.days[-1]),

@@ -1,7 +1,7 @@
 """The charts of a plan: how far it is, when it ends, how work flows. Plain data -> figures, as in dashboards.figures.
 
-Days are UTC's, one point at the end of each; a long history is drawn by the week. All charts of a page share their
-range, and what lies ahead of today is drawn lighter than what was.
+Days are UTC's, one point at the end of each; of a long history the weeks, and the days on which scope changed. All
+charts of a page share their range, and what lies ahead of today is drawn lighter than what was.
 """
 
 import math
@@ -221,9 +221,7 @@ def _filled(stage: Stage, opacity: float) -> Figure:
 
 def _steps(sight: Sight, line: Sequence[float]) -> list[Figure]:
     """Changes of scope on the line that they moved, each with who and why."""
-    found = sight.found
-    height = dict(zip(found.days, line, strict=True))
-    seen = [step for step in sight.steps if step.day in height and step.day > found.days[0]]
+    height, seen = dict(zip(sight.found.days, line, strict=True)), sight.drawn_steps
     if not seen:
         return []
     told = _told_steps(sight, seen)
@@ -312,7 +310,7 @@ def _finished(sight: Sight, data: list[Figure], *, top: float, labels: list[Figu
     figure["layout"]["annotations"] += spread(labels, height)
     if sight.end > sight.last:
         figure["layout"]["shapes"].append(upright(str(sight.last), "--control-line") | {"layer": "below"})
-    return figure
+    return figure | sight.shared_days
 
 
 def _names_at_end(sight: Sight, stages: Sequence[Stage]) -> list[Figure]:

@@ -11,8 +11,12 @@ from migrator.core.forecast import Forecast
 from migrator.planning.queries import BurnUp
 
 DAY_MS: Final = 86_400_000
-DAILY_UP_TO: Final = 400
-"""Days. Longer spans are drawn by the week."""
+MOST_DAYS: Final = 400
+"""Days that are drawn. Longer spans are drawn at the ends of weeks, and where scope changed."""
+MOST_WEEKS: Final = 300
+"""Ends of weeks that are drawn; what is left of the days is for changes of scope."""
+SHARED: Final = "days"
+"""The `x` of a trace whose days are those of its figure: charts.js puts them there."""
 LEAST_AHEAD: Final = 150
 LANE: Final = 18
 """Pixels that one row of names above the chart takes."""
@@ -63,15 +67,33 @@ class Sight:
     steps: Sequence[Step] = ()
     until: date | None = None
     """Where the axis ends, if somebody chose it."""
-    every: int = field(init=False)
+    chosen: tuple[int, ...] = field(init=False)
+    """The days that are drawn, as places in `found.days`."""
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "every", 1 if len(self.found.days) <= DAILY_UP_TO else 7)
+        object.__setattr__(self, "chosen", tuple(self._chosen()))
+
+    def _chosen(self) -> Sequence[int]:
+        """Every day, or the first, the ends of weeks back from the last, and those of the largest changes of scope."""
+        last = len(self.found.days) - 1
+        if last < MOST_DAYS:
+            return range(last + 1)
+        every = 7 * -(-last // (7 * MOST_WEEKS))
+        days = {0, *range(last, -1, -every)}
+        largest = sorted(self.steps, key=lambda step: -abs(step.change))
+        changed = [(step.day - self.found.days[0]).days for step in largest]
+        others = [at for at in changed if 0 <= at <= last and at not in days]
+        return sorted(days.union(others[: MOST_DAYS - len(days)]))
+
+    @property
+    def drawn_steps(self) -> list[Step]:
+        """Changes of scope on days that are drawn: they stand on the line. The first day's is where the line begins."""
+        days = {self.found.days[at] for at in self.chosen[1:]}
+        return [step for step in self.steps if step.day in days]
 
     @property
     def first(self) -> date:
-        """The first day that is drawn: whole steps back from the last."""
-        return self.last - timedelta(days=(len(self.found.days) - 1) // self.every * self.every)
+        return self.found.days[0]
 
     @property
     def last(self) -> date:
@@ -105,12 +127,19 @@ class Sight:
         """A day as the chart writes it: with its year where the axis spans more than one."""
         return named(day, self.first, self.end)
 
-    def thinned(self, series: Sequence[float]) -> list[float]:
-        return list(series[(len(series) - 1) % self.every :: self.every])
-
     def over_days(self, series: Sequence[float]) -> Figure:
-        """The points of a trace: their days are counted from the first, which keeps the page small."""
-        return {"x0": str(self.first), "dx": DAY_MS * self.every, "y": [short(y) for y in self.thinned(series)]}
+        """The points of a trace. Days without a gap are counted from the first; others are sent once for all traces."""
+        y = [short(series[at]) for at in self.chosen]
+        return {"y": y, "x": SHARED} if self.is_thinned else {"y": y, "x0": str(self.first), "dx": DAY_MS}
+
+    @property
+    def is_thinned(self) -> bool:
+        return len(self.chosen) < len(self.found.days)
+
+    @property
+    def shared_days(self) -> Figure:
+        """What traces of a thinned chart mean by their days: a part of the figure."""
+        return {"days": [str(self.found.days[at]) for at in self.chosen]} if self.is_thinned else {}
 
 
 def short(value: float) -> float:

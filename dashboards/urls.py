@@ -80,6 +80,7 @@ urlpatterns = [
     path("p/<slug:slug>/burndown", burndown.page, name="burndown"),
     path("p/<slug:slug>/burndown.<slug:form>", burndown.export, name="burndown-export"),
     path("p/<slug:slug>/burndown/holding", burndown.holding, name="burndown-holding"),
+    path("p/<slug:slug>/burndown/below", burndown.below, name="burndown-below"),
     path("p/<slug:slug>/plan", plan.page, name="plan"),
     path("p/<slug:slug>/plan/<slug:act>", plan.change, name="plan-change"),
     path("p/<slug:slug>/oncall", oncall.page, name="oncall"),

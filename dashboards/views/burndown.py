@@ -33,6 +33,7 @@ from migrator.planning.queries import (
     Prospect,
     Record,
     TrafficDay,
+    deadline_of,
     oldest_stuck,
     prospect,
     record,
@@ -69,22 +70,18 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     project, now = seat.project, timezone.now()
     wanted = asked(request.GET, today=now.astimezone(UTC).date())
     picture = picture_of(project, wanted, now)
-    phase = _phase(project, wanted)
-    held = record(project=project, now=now, phase=phase)
     context = {
         "here": "burndown",
         "wanted": wanted,
         "sentence": plan_words.verdict(picture.found, legacy=project.legacy_name),
         "facts": plan_words.facts(begun(picture.found.found)),
         "was_in_scope": any(picture.shown.scope),
-        "stuck": oldest_stuck(project=project, units=wanted.units, limit=STUCK_SHOWN),
-        "dwell": time_in_stage(project=project, now=now),
         **_news(project, wanted, picture),
         **_chart(project, wanted, picture),
-        **_record(held, picture.found.found.deadline, _done_of(project, phase)),
         **_choices(project, wanted, request),
-        # A part that takes longer comes after the page; without scripts it is asked for.
+        # What takes longer, and what few scroll to, comes after the page; without scripts it is asked for.
         **(_held(project, wanted, now) if text(request.GET, "holding") == "here" else {}),
+        **(_below(project, wanted, now) if text(request.GET, "below") == "here" else {}),
     }
     return render(request, "dashboards/burndown.html", context)
 
@@ -108,6 +105,24 @@ def _held(project: Project, wanted: Asked, now: datetime) -> dict[str, Any]:
         "others": others,
         "if_shared": plan_words.if_shared(found),
         "no_end": _("no end"),
+    }
+
+
+@project_page
+def below(request: HttpRequest, seat: Seat) -> HttpResponse:
+    """What lies below the chart: how long units stay in a stage, which stand longest, and past forecasts."""
+    now = timezone.now()
+    wanted = asked(request.GET, today=now.astimezone(UTC).date())
+    return render(request, "dashboards/_burndown_below.html", _below(seat.project, wanted, now))
+
+
+def _below(project: Project, wanted: Asked, now: datetime) -> dict[str, Any]:
+    phase = _phase(project, wanted)
+    held = record(project=project, now=now, phase=phase)
+    return {
+        "stuck": oldest_stuck(project=project, units=wanted.units, limit=STUCK_SHOWN),
+        "dwell": time_in_stage(project=project, now=now),
+        **_record(held, deadline_of(project=project, phase=wanted.units.phase), _done_of(project, phase)),
     }
 
 

@@ -133,28 +133,29 @@ def sentence(shown: Sequence[Line], *, filtered: bool) -> str:
     """What changed last, in one line."""
     if not shown:
         return gettext("No change matches this filter.") if filtered else gettext("Nothing has changed yet.")
-    told = gettext("Found: {change}.") if filtered else gettext("Last change: {change}.")
-    return told.format(change=_in_words(shown[0]))
+    found = gettext("Found: {change}.") if filtered else gettext("Last change: {change}.")
+    return found.format(change=_in_words(shown[0]))
 
 
 def _in_words(last: Line) -> str:
     if not last.flips:
-        told = gettext("{kind} of {unit} by {who}") if last.unit_key else gettext("{kind} by {who}")
-        return told.format(kind=spoken(last.label), unit=last.unit_key, who=last.actor)
+        what = told(last.kind, last.body).rstrip(".")
+        by = gettext("{what} ({unit}), by {who}") if last.unit_key else gettext("{what}, by {who}")
+        return by.format(what=what[:1].lower() + what[1:], unit=last.unit_key, who=last.actor)
     act, others = acts(last.flips)[0], last.count - 1
     if not others:
-        told = gettext("{who} set {unit} to {place}")
+        moved = gettext("{who} set {unit} to {place}")
     elif act.is_family and act.others == others:
-        told = ngettext(
+        moved = ngettext(
             "{who} set {unit} and {count} of its fields to {place}",
             "{who} set {unit} and {count} of its fields to {place}",
             others,
         )
     else:
-        told = ngettext(
+        moved = ngettext(
             "{who} set {unit} and {count} more to {place}", "{who} set {unit} and {count} more to {place}", others
         )
-    return told.format(who=last.actor, unit=act.entry.unit_key, count=others, place=place(act.entry.after).lower())
+    return moved.format(who=last.actor, unit=act.entry.unit_key, count=others, place=place(act.entry.after).lower())
 
 
 @project_page

@@ -186,6 +186,26 @@ def test_burndown__asked_for_at_once__has_what_holds_us_without_a_script(
     assert "bees, in " in read("holding=here")
 
 
+def test_burndown__what_lies_below_the_chart__comes_when_it_is_asked_for(
+    project: Project, read: Callable[..., str]
+) -> None:
+    two_teams(project)
+    below = read(path=f"{PAGE}/below")
+
+    assert "units that left it in the last 90 days" not in read()
+    for told in (below, read("below=here")):
+        assert re.search(r"Time in stage .* Canary", told)
+        assert "Longest where they stand" in told
+        assert "A forecast is kept each day; the first of them comes tonight." in told
+
+
+def test_burndown__of_one_team__has_only_its_units_below(project: Project, read: Callable[..., str]) -> None:
+    two_teams(project)
+
+    assert "ants" in read(path=f"{PAGE}/below")
+    assert "ants" not in read("team=bees", path=f"{PAGE}/below")
+
+
 def test_best_move__on_the_burndown__says_what_the_page_it_leads_to_says(
     project: Project, client: Client, viewer: User
 ) -> None:

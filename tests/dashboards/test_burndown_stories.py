@@ -44,6 +44,13 @@ def drawn(page: Any) -> Any:
     return page.locator("[data-chart=figure]")
 
 
+def whole(page: Any) -> None:
+    """The page with its parts that come later: what takes longer, and what comes when it is scrolled to."""
+    page.locator("#answer-holding").wait_for()
+    page.evaluate("scrollTo(0, document.body.scrollHeight)")
+    page.locator("#record-title").wait_for()
+
+
 def test_manager__opens_the_burndown_on_a_laptop__reads_five_answers_without_scrolling(
     past: Past, viewer: User, visit: Open
 ) -> None:
@@ -121,6 +128,28 @@ def test_chart__seen_without_colours__has_patterns_signs_and_names(past: Past, v
         plot.get_by_text(re.compile(name)).first.wait_for()
 
 
+def test_burndown__scrolled_down__brings_what_lies_below_the_chart_once(past: Past, viewer: User, visit: Open) -> None:
+    page = visit(viewer, "/p/shop/burndown", viewport=DESK)
+    asked: list[str] = []
+    page.on("request", lambda request: asked.append(request.url) if "/below" in request.url else None)
+    drawn(page)
+    assert not page.locator("#dwell-title").count(), "nobody has looked yet"
+
+    whole(page)
+    assert page.locator("section", has=page.locator("#stuck-title")).get_by_text("ants").first.is_visible()
+    page.get_by_text("Filter: everything").click()
+    page.get_by_label("Done", exact=True).select_option("removed")
+    page.get_by_text("Filter: done is removed").wait_for()
+    assert page.locator("#stuck-title").is_visible(), "the same units: what is there stays"
+    assert len(asked) == 1
+
+    page.get_by_label("Team", exact=True).select_option("bees")
+    page.get_by_text("Filter: bees").wait_for()
+    whole(page)
+    assert "ants" not in page.locator("section", has=page.locator("#stuck-title")).inner_text()
+    assert len(asked) == 2
+
+
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_burndown_and_plan__looked_at_by_axe__have_no_barrier(
     scheme: str, past: Past, owner: User, visit: Open
@@ -134,7 +163,7 @@ def test_burndown_and_plan__looked_at_by_axe__have_no_barrier(
     for address in (*PAGES, f"/share/{secret}", f"/embed/{secret}"):
         page.goto(address)
         if "burndown" in address:
-            page.locator("#answer-holding").wait_for()
+            whole(page)
         page.evaluate("document.querySelectorAll('details').forEach((each) => (each.open = true))")
         assert barriers(axe, page) == "", address
 
@@ -146,7 +175,7 @@ def test_burndown_and_plan__on_a_phone__need_no_sideways_scrolling_and_have_room
     for address in PAGES:
         page.goto(address)
         if "burndown" in address:
-            page.locator("#answer-holding").wait_for()
+            whole(page)
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), address
         assert page.evaluate(SMALL_TARGETS) == [], address
         assert page.evaluate(CUT_OFF) == [], address
@@ -167,6 +196,7 @@ def test_burndown__on_paper__is_light_and_has_nothing_to_press(past: Past, viewe
     page.emulate_media(media="print")
     page.evaluate("dispatchEvent(new Event('beforeprint'))")
 
+    assert page.locator("#dwell-title").is_visible(), "what nobody scrolled to is on paper too"
     for gone in ("View", "Span"):
         assert not page.get_by_role("navigation", name=gone).is_visible()
     for gone in ("Show as table", "Filter: everything", "PNG"):
@@ -189,6 +219,10 @@ def test_burndown__without_scripts__has_its_answers_its_drawing_and_its_table(
     page.locator("svg.burn-picture").wait_for()
     page.get_by_text("Show as table").first.click()
     assert page.get_by_role("columnheader", name="Side by side").is_visible()
+
+    page.locator("section", has=page.locator("#below-title")).get_by_role("link", name="Work it out").click()
+    assert page.locator("#record-title").is_visible()
+    assert "bees, in" in page.locator("#answer-holding").inner_text(), "what was worked out stays"
 
     page.get_by_text("Filter: everything").click()
     page.get_by_label("Team", exact=True).select_option("ants")

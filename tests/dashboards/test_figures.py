@@ -7,7 +7,7 @@ from typing import Any
 
 from dashboards import figures, plan_figures
 from dashboards.figures import Course, Line, Pin
-from dashboards.sight import Mark, Sight
+from dashboards.sight import MOST_DAYS, Mark, Sight, Step
 from migrator.core.stages import Stage
 from migrator.planning.queries import BurnUp
 
@@ -26,6 +26,19 @@ def burn_up(deadline: date | None = None) -> BurnUp:
     return BurnUp(days=days, counts=counts, deadline=deadline)
 
 
+def long_past(days: int) -> BurnUp:
+    """One unit more in the backlog on each day, and the last three of them at cutover."""
+    span = tuple(TODAY - timedelta(days=days - 1 - at) for at in range(days))
+    counts = dict.fromkeys(Stage, (0,) * days)
+    counts[Stage.BACKLOG] = tuple(range(1, days + 1))
+    counts[Stage.CUTOVER] = (0,) * (days - 1) + (3,)
+    return BurnUp(days=span, counts=counts, deadline=None)
+
+
+def steps_on(found: BurnUp, *places: int) -> list[Step]:
+    return [Step(day=found.days[at], change=at, told=f"scope +{at}") for at in places]
+
+
 def named(figure: dict[str, Any], name: str) -> dict[str, Any]:
     return next(trace for trace in figure["data"] if trace["name"] == name)
 
@@ -36,6 +49,38 @@ def test_burn_up__stacked_stages__reach_the_scope_line() -> None:
     bands = [trace for trace in figure["data"] if trace.get("stackgroup")]
     assert [sum(day) for day in zip(*(band["y"] for band in bands), strict=True)] == named(figure, "Scope")["y"]
     assert bands[0]["name"] == "Removed", "what is done lies at the bottom"
+
+
+def test_burn_up__of_a_year__draws_each_day() -> None:
+    found = long_past(366)
+    figure = plan_figures.burn_up(Sight(found=found))
+
+    assert named(figure, "Scope")["x0"] == str(found.days[0])
+    assert named(figure, "Scope")["y"] == list(found.scope)
+    assert "days" not in figure
+
+
+def test_burn_up__of_five_years__draws_weeks_the_ends_and_where_scope_changed() -> None:
+    found = long_past(1_826)
+    figure = plan_figures.burn_up(Sight(found=found, steps=steps_on(found, 700, 1_111)))
+    line, marks = named(figure, "Scope"), named(figure, "Scope changed")
+    shown = dict(zip(figure["days"], line["y"], strict=True))
+
+    assert line["x"] == "days", "the days are sent once, for all traces"
+    assert len(figure["days"]) <= MOST_DAYS
+    for at in (0, 700, 1_111, -8, -1):
+        assert shown[str(found.days[at])] == found.scope[at]
+    assert [shown[day] for day in marks["x"]] == marks["y"], "changes of scope stand on the line"
+
+
+def test_burn_up__of_ten_years_with_scope_changed_daily__draws_the_largest_changes() -> None:
+    found = long_past(3_660)
+    figure = plan_figures.burn_up(Sight(found=found, steps=steps_on(found, *range(1, 3_660))))
+    marks = named(figure, "Scope changed")
+
+    assert len(figure["days"]) == MOST_DAYS
+    assert set(marks["x"]) == set(figure["days"][1:])
+    assert str(found.days[3_658]) in marks["x"]
 
 
 def test_burn_down__only_what_legacy_answers__falls_to_the_deadline() -> None:

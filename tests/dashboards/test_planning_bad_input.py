@@ -29,7 +29,7 @@ NASTY: Final = (
     "{{ 7*7 }} {% debug %}",
     "x" * 100,
 )
-PAGES: Final = ("burndown", "burndown.csv", "burndown.ndjson", "burndown/holding", "plan")
+PAGES: Final = ("burndown", "burndown.csv", "burndown.ndjson", "burndown/holding", "burndown/below", "plan")
 
 
 @pytest.fixture(autouse=True)

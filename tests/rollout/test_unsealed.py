@@ -12,6 +12,7 @@ from migrator.inventory.models import Project, Unit
 from migrator.inventory.services import create_unit, save_service
 from migrator.ledger.models import Entry
 from migrator.rollout.history import Wanted, every_line, lines, unsealed_lines
+from migrator.rollout.models import Flip
 from migrator.rollout.services import Change, flip
 
 ANA = console(name="ana")
@@ -80,6 +81,25 @@ def test_unsealed_lines__after_the_first_sealed_flip__are_called_forged(ledger: 
     unseal(4)
 
     assert [line.forged for line in unsealed_lines(project=ledger, wanted=Wanted())] == [True, False, False]
+
+
+def test_unsealed_lines__forged_under_an_old_version__stand_apart_from_what_that_version_flipped(
+    ledger: Project,
+) -> None:
+    climb(ledger, [Unit.objects.get(key="GET /b")], Stage.CANARY)
+    unseal(4)
+    oldest = Flip.objects.earliest("pk")
+    with connection.cursor() as cursor:
+        cursor.execute("SET LOCAL session_replication_role = replica")
+        cursor.execute(
+            "UPDATE rollout_flip SET version = %s, epoch = %s WHERE id = (SELECT max(id) FROM rollout_flip)",
+            [oldest.version, oldest.epoch],
+        )
+        cursor.execute("SET LOCAL session_replication_role = origin")
+    found = unsealed_lines(project=ledger, wanted=Wanted(), most=1)
+
+    assert [(line.count, line.forged) for line in found] == [(1, True), (2, False), (2, False)]
+    assert [line.flips[0].unit_key for line in found] == ["GET /b", "GET /a", "GET /a"]
 
 
 @pytest.mark.parametrize(

@@ -27,6 +27,12 @@ function painted(value) {
   return value;
 }
 
+/** A figure as Plotly takes it. Traces of a long history name their days, which the figure has once for all of them. */
+function figureOf(text) {
+  const { data, layout, days } = JSON.parse(text);
+  return painted({ data: data.map((trace) => (trace.x === "days" ? { ...trace, x: days } : trace)), layout });
+}
+
 /** Plotly bundles a map library that writes a style of its own unless it finds one of this name; we draw no maps. */
 const MAP_STYLE = "9f215cf04c5486422605d13261cb87401f4e7763b6296af81e98efbc0130da53";
 
@@ -91,7 +97,7 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-png]");
   const plot = button && document.querySelector(`[data-chart="${button.dataset.png}"]`);
   if (!plot?.layout) return;
-  const { data, layout } = painted(JSON.parse(plot.drawn));
+  const { data, layout } = figureOf(plot.drawn);
   const size = { width: 1280, height: 680 };
   const title = { text: button.dataset.title, x: 0.01, xanchor: "left", font: { color: colour("--ink"), size: 15 } };
   const margin = { ...layout.margin, t: layout.margin.t + 44 };
@@ -130,7 +136,7 @@ function paint(library, plot, again) {
   if (!text || (text === plot.drawn && !again)) return null;
   const first = plot.drawn === undefined;
   plot.drawn = text;
-  const { data, layout } = painted(JSON.parse(text));
+  const { data, layout } = figureOf(text);
   // A finger that is drawn across a chart scrolls the page; days can be chosen in the filter too.
   const zooms = "zoom" in plot.dataset && !matchMedia("(pointer: coarse)").matches;
   const traces = data.map((trace) => shortened(trace, plot.clientWidth < NARROW));
@@ -138,6 +144,23 @@ function paint(library, plot, again) {
   if (first) follow(plot);
   if (first && zooms) zoomable(plot);
   return drawn;
+}
+
+/** What is fetched when it comes into sight is on paper too. Printing waits for nobody, so it is fetched at one go. */
+function fetchUnseen() {
+  for (const unseen of document.querySelectorAll("[data-unseen]")) {
+    const part = unseen.closest("[hx-get]");
+    const address = new URL(part.getAttribute("hx-get"), location.href);
+    const request = new XMLHttpRequest();
+    request.open("GET", address, false);
+    try {
+      request.send();
+    } catch {
+      return; // offline: what is there is printed
+    }
+    // Whoever is signed out meanwhile is led elsewhere.
+    if (request.status === 200 && request.responseURL === address.href) part.innerHTML = request.responseText;
+  }
 }
 
 /** On paper everything is light. */
@@ -151,7 +174,10 @@ function onPaper(printing) {
   for (const plot of document.querySelectorAll("[data-chart]")) paint(window.Plotly, plot, true);
 }
 
-window.addEventListener("beforeprint", () => onPaper(true));
+window.addEventListener("beforeprint", () => {
+  fetchUnseen();
+  onPaper(true);
+});
 window.addEventListener("afterprint", () => onPaper(false));
 document.addEventListener("htmx:afterSwap", () => draw(false));
 document.addEventListener("theme", () => draw(true));
