@@ -24,7 +24,7 @@ LEVELS: Final = 4
 MONTHS_SHOWN: Final = 7
 EDGE: Final = 5.0
 """Per cent of the width that a name at the edge would be cut by."""
-LONGEST_AHEAD: Final = 1.5
+LONGEST_AHEAD: Final = 2.5
 """Times the past: further ahead the picture does not look, or the past would be a line at its edge."""
 
 
