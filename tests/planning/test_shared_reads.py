@@ -5,12 +5,14 @@ from datetime import timedelta
 
 import pytest
 
+from migrator.core.forecast import Forecast
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Team, Unit
 from migrator.inventory.services import create_team
 from migrator.planning.counting import count
 from migrator.planning.models import PastForecast, Phase, PhaseUnit
 from migrator.planning.queries import Measure, Slice, Tagged, burn_up, prospect, record
+from migrator.planning.queries.forecasts import LOOK_BACK, forecast_of
 from migrator.planning.queries.since import since
 from migrator.planning.services import set_effort
 from tests.planning.conftest import ACTOR, NOW, History, days_ago, finished
@@ -79,3 +81,14 @@ def test_record__while_a_unit_is_open__has_no_end_and_reads_no_history(
     assert [each.held for each in held.kept] == [False]
     Unit.objects.filter(pk__in=[unit.pk for unit in lived[14:]]).update(gone_at=days_ago(3))
     assert record(project=project, now=NOW).ended == NOW.date() - timedelta(days=3)
+
+
+def test_forecast__of_what_is_finished_between_two_reads__is_a_forecast_all_the_same(
+    project: Project, lived: list[Unit]
+) -> None:
+    """The burn-up saw units open that the teams' queues do not know any more."""
+    found = burn_up(project=project, now=NOW, days=LOOK_BACK)
+    Unit.objects.filter(project=project).exclude(stage=Stage.CUTOVER).update(gone_at=NOW)
+    seen = forecast_of(project=project, found=found, units=Slice(), today=NOW.date())
+    assert isinstance(seen.forecast, Forecast)
+    assert not seen.is_of_teams

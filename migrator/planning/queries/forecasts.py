@@ -135,6 +135,8 @@ def queues_of(
     if past is None or whole.left <= 0:
         return whole, None
     teams, lent = of_one_project(past.streams(on=today))
+    if not teams:  # what was left was finished between the two reads
+        return whole, None
     people = people_of(project=project, today=today)
     return whole, Plan(pieces=(), teams=teams, people=people, lent=lent)
 
