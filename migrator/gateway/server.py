@@ -123,6 +123,8 @@ class Caller(asyncio.Protocol):
         self._blocked_since = None
         if self._exchange is not None:
             self._exchange.caller_writable()
+        elif self._buffer or self._paused:
+            self._go_on()
 
     # ---------------------------------------------------------------- what an exchange does
 
@@ -162,7 +164,7 @@ class Caller(asyncio.Protocol):
             self._hang_up(linger=unfinished)
             return
         self._waiting_since = self.worker.now()
-        if self._buffer or self._paused:
+        if (self._buffer or self._paused) and self._blocked_since is None:
             asyncio.get_running_loop().call_soon(self._go_on)
 
     def give_up(self) -> None:
@@ -200,7 +202,7 @@ class Caller(asyncio.Protocol):
         try:
             if self._body is not None:
                 data = self._more_body(self._body, data)
-            elif self._exchange is None:
+            elif self._exchange is None and self._blocked_since is None:  # answers nobody reads are not piled up
                 data = self._next_request(data)
         except MalformedError as error:
             self._refuse(error.status, f"{error}.")
@@ -210,7 +212,7 @@ class Caller(asyncio.Protocol):
             self._refuse(500, "This gateway failed to decide where the request belongs. It was not passed on.")
             return
         self._buffer = b"" if self.closing else data
-        if len(self._buffer) > HELD_BYTES and self._exchange is not None:
+        if len(self._buffer) > HELD_BYTES and (self._exchange is not None or self._blocked_since is not None):
             self.pause_reading()
 
     def _next_request(self, data: bytes) -> bytes:

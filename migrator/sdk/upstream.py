@@ -228,6 +228,7 @@ class Link(asyncio.Protocol):
     def _finish(self, receiver: Receiver, body: Body, *, reusable: bool) -> None:
         self._receiver = self._body = None
         if reusable:
+            self.resume()  # whoever read slowly has the whole answer; the next one starts with a connection that reads
             self._reused = True
             self._upstream.keep(self)
         else:

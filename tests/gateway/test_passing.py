@@ -2,6 +2,7 @@
 
 import socket
 import threading
+import time
 
 import pytest
 
@@ -351,6 +352,18 @@ def test_requests_sent_ahead__by_a_caller_that_then_sends_no_more__are_all_answe
     caller.send(b"GET /1 HTTP/1.1\r\nHost: a\r\n\r\nGET /2 HTTP/1.1\r\nHost: a\r\n\r\nGET /half")
     caller.socket.shutdown(socket.SHUT_WR)
     assert caller.rest().count(b"HTTP/1.1 200 OK") == 2
+
+
+def test_requests_sent_ahead__by_a_caller_that_reads_no_answer__wait_until_it_does(passing: Rig) -> None:
+    """One caller cannot make the gateway hold answers without end."""
+    large, ahead = b"x" * 50_000, 400
+    passing.legacy.respond = lambda request: plain(large)
+    caller = passing.call()
+    caller.send(b"GET / HTTP/1.1\r\nHost: a\r\n\r\n" * ahead)
+    time.sleep(1.0)  # long enough for all of them, were they asked for
+    assert 1 <= len(passing.legacy.requests) < ahead
+    assert [len(caller.answer().body) for _ in range(ahead)] == [len(large)] * ahead
+    assert len(passing.legacy.requests) == ahead
 
 
 def test_caller_of_http_1_0__that_names_no_host__gets_legacys(passing: Rig) -> None:
