@@ -1,16 +1,15 @@
-"""What a gateway is told at its start: arguments, or environment variables of the same names."""
+"""What a gateway is told at its start."""
 
 import argparse
 import os
 import socket
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
-from urllib.parse import urlsplit
+from typing import Final
 
+from migrator.sdk.arguments import Parser
 from migrator.sdk.upstream import parse_address
 
-PREFIX: Final = "MIGRATOR_"
 MAX_WORKERS: Final = 256
 
 
@@ -35,32 +34,21 @@ class Config:
 
 def read_config(arguments: list[str], environment: dict[str, str]) -> Config:
     """Arguments win over the environment. What cannot be is said in one line, and the process ends with 2."""
-    parser = _Parser(prog="migrator.gateway", description="The tap-compare proxy: stands where legacy's address was.")
-    for flag, text, required, default in (
-        ("control-plane", "address of the control plane, such as https://migrator.example", True, None),
-        ("token", "token with the scope ingest", True, None),
-        ("project", "slug of the project", True, None),
-        ("listen", "HOST:PORT for callers", True, None),
-        ("state-dir", "where the last table and unsent reports are kept", False, None),
-        ("workers", "how many processes serve", False, "1"),
-        ("admin", "HOST:PORT of the admin address; loopback, one port above --listen or a free one", False, None),
-        ("name", "this gateway's name in reports; the host's", False, socket.gethostname()),
-        ("legacy", "legacy's address, for as long as no table has been seen", False, None),
+    parser = Parser(
+        prog="migrator.gateway",
+        description="The tap-compare proxy: stands where legacy's address was.",
+        environment=environment,
+    )
+    parser.told("listen", "HOST:PORT for callers")
+    for flag, text, default in (
+        ("state-dir", "where the last table and unsent reports are kept", None),
+        ("workers", "how many processes serve", "1"),
+        ("admin", "HOST:PORT of the admin address; loopback, one port above --listen or a free one", None),
+        ("name", "this gateway's name in reports; the host's", socket.gethostname()),
+        ("legacy", "legacy's address, for as long as no table has been seen", None),
     ):
-        value = environment.get(PREFIX + flag.replace("-", "_").upper()) or default
-        parser.add_argument(f"--{flag}", help=text, default=value, required=required and value is None)
-    given = parser.parse_args(arguments)
-    try:
-        return _checked(given)
-    except ValueError as error:
-        parser.error(str(error))
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+        parser.told(flag, text, required=False, default=default)
+    return parser.read(arguments, _checked)
 
 
 def _checked(given: argparse.Namespace) -> Config:
@@ -68,16 +56,12 @@ def _checked(given: argparse.Namespace) -> Config:
     admin_host, admin_port = _host_and_port("--admin", given.admin) if given.admin else ("127.0.0.1", port + 1)
     if not given.workers.isdigit() or not 1 <= int(given.workers) <= MAX_WORKERS:
         raise ValueError(f"--workers takes a number from 1 to {MAX_WORKERS}, not {given.workers!r}")
-    if urlsplit(given.control_plane).scheme not in ("http", "https"):
-        raise ValueError(f"--control-plane takes an http or https address, not {given.control_plane!r}")
     for url in filter(None, (given.control_plane, given.legacy)):
         parse_address(url)
-    if not given.token.isascii() or not given.token.isprintable() or not given.token:
-        raise ValueError("--token holds characters that no token has")
     return Config(
         control_plane=given.control_plane,
         token=given.token,
-        project=_slug(given.project),
+        project=given.project,
         host=host,
         port=port,
         admin_host=admin_host,
@@ -95,12 +79,6 @@ def _host_and_port(flag: str, text: str) -> tuple[str, int]:
     if not colon or not port.isdigit() or not 0 < int(port) < 65_536:
         raise ValueError(f"{flag} takes HOST:PORT with a port from 1 to 65535, not {text!r}")
     return host.strip("[]") or "0.0.0.0", int(port)  # noqa: S104 - `:8080` means every address, as everywhere
-
-
-def _slug(text: str) -> str:
-    if not text or not all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in text):
-        raise ValueError(f"--project takes a project's slug, not {text!r}")
-    return text
 
 
 def _state_dir(given: str | None, project: str) -> Path:

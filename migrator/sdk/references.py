@@ -17,16 +17,16 @@ from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from typing import Any, Final, NoReturn
+from typing import Any, Final
 from urllib.error import HTTPError, URLError
 from urllib.parse import urlencode, urlsplit
 from urllib.request import Request, urlopen
 
+from migrator.sdk.arguments import Parser
 from migrator.sdk.checkout import Checkout, CheckoutError, read_checkout
 from migrator.sdk.codenames import Name, names_of
 from migrator.sdk.codesearch import Found, Hit, look_through
 
-PREFIX: Final = "MIGRATOR_"
 PATIENCE: Final = 60.0
 MAX_LINES: Final = 20_000
 """Lines that are reported."""
@@ -231,48 +231,26 @@ def _progress() -> Callable[[int, int], None]:
 # ------------------------------------------------------------------------------------ arguments
 
 
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
-
-
 def _read(arguments: Sequence[str], environment: Mapping[str, str]) -> argparse.Namespace:
     """Arguments win over the environment. What cannot be is said in one line, and the process ends with 2."""
-    parser = _Parser(
-        prog="migrator.sdk.references", description="Which lines of a checkout still name what is being removed."
+    parser = Parser(
+        prog="migrator.sdk.references",
+        description="Which lines of a checkout still name what is being removed.",
+        environment=environment,
     )
-    for flag, text in (
-        ("control-plane", "address of the control plane, such as https://migrator.example"),
-        ("token", "token with the scope ingest"),
-        ("project", "slug of the project"),
-        ("repository", "name under which the repository is registered"),
-    ):
-        value = environment.get(PREFIX + flag.replace("-", "_").upper())
-        parser.add_argument(f"--{flag}", help=text, default=value, required=value is None)
+    parser.told("repository", "name under which the repository is registered")
     parser.add_argument("--commit", help="the commit that is looked through; git's, where git is")
     parser.add_argument("--branch", help="its branch; git's or the build server's, where they say")
     parser.add_argument("--all", action="store_true", help="look for every unit, not only those in removal and removed")
     parser.add_argument("--fail", action="store_true", help="end with 1 where a reference is left")
     parser.add_argument("path", nargs="?", default=".", metavar="PATH", help="the checkout; here, if left out")
-    given = parser.parse_args(list(arguments))
-    if message := _wrong(given):
-        parser.error(message)
-    return given
+    return parser.read(arguments, _checked)
 
 
-def _wrong(given: argparse.Namespace) -> str | None:
-    address = urlsplit(given.control_plane)
-    if address.scheme not in ("http", "https") or not address.hostname:
-        return f"--control-plane takes an http or https address, not {given.control_plane!r}"
-    if not given.token.isascii() or not given.token.isprintable() or not given.token:
-        return "--token holds characters that no token has"
-    if not given.project or not all(each.isascii() and (each.isalnum() or each in "-_") for each in given.project):
-        return f"--project takes a project's slug, not {given.project!r}"
+def _checked(given: argparse.Namespace) -> argparse.Namespace:
     if not given.repository:
-        return "--repository takes a name"
-    return None
+        raise ValueError("--repository takes a name")
+    return given
 
 
 if __name__ == "__main__":

@@ -15,14 +15,14 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, NoReturn
-from urllib.parse import urlsplit
+from typing import Final
 
 import structlog
 from tqdm import tqdm
 
 from migrator.core.routing import Route, Routes
 from migrator.core.wire import REPLAY, Outcome
+from migrator.sdk.arguments import Parser
 from migrator.sdk.follower import Follower
 from migrator.sdk.recorded import Headers, Recorded, Unreadable, read_recording
 from migrator.sdk.replaying import NoAnswer, Reckoning, Replay
@@ -31,7 +31,6 @@ from migrator.sdk.spool import Spool
 from migrator.sdk.transport import ControlPlane, ControlPlaneError
 from migrator.sdk.upstream import parse_address
 
-PREFIX: Final = "MIGRATOR_"
 AT_ONCE: Final = 16
 """Requests under way at a time: a slow side is not asked the faster for it."""
 FASTEST: Final = 10_000.0
@@ -71,43 +70,23 @@ def main(arguments: Sequence[str]) -> int:
 
 def read_config(arguments: Sequence[str]) -> Config:
     """Arguments win over the environment. What cannot be is said in one line, and the process ends with 2."""
-    parser = _Parser(prog="migrator.sdk.replay", description="Send recorded reads to both sides and compare them.")
-    for flag, text in (
-        ("control-plane", "address of the control plane"),
-        ("token", "token with the scope ingest"),
-        ("project", "slug of the project"),
-        ("legacy", "address of the legacy service"),
-        ("candidate", "address of the candidate service"),
-    ):
-        default = os.environ.get(PREFIX + flag.replace("-", "_").upper())
-        parser.add_argument(f"--{flag}", help=text, default=default, required=not default)
+    parser = Parser(
+        prog="migrator.sdk.replay",
+        description="Send recorded reads to both sides and compare them.",
+        environment=os.environ,
+    )
+    parser.told("legacy", "address of the legacy service")
+    parser.told("candidate", "address of the candidate service")
     parser.add_argument("--per-second", type=float, default=10.0, help="requests a second to either side; 10")
     parser.add_argument("--max", type=int, dest="most", help="send so many requests at most")
     parser.add_argument("--header", action="append", default=[], help="'Name: value' of every request; may repeat")
     parser.add_argument("file", type=Path, help="HAR, NDJSON of {method, path, headers?, subject?}, or an access log")
-    given = parser.parse_args(arguments)
-    try:
-        return _checked(given)
-    except ValueError as error:
-        parser.error(str(error))
-
-
-class _Parser(argparse.ArgumentParser):
-    """Says what is wrong in one line."""
-
-    def error(self, message: str) -> NoReturn:
-        self.exit(2, f"{self.prog}: {message}\n")
+    return parser.read(arguments, _checked)
 
 
 def _checked(given: argparse.Namespace) -> Config:
-    if urlsplit(given.control_plane).scheme not in ("http", "https"):
-        raise ValueError(f"--control-plane takes an http or https address, not {given.control_plane!r}")
     for url in (given.control_plane, given.legacy, given.candidate):
         parse_address(url)
-    if not given.token.isascii() or not given.token.isprintable():
-        raise ValueError("--token holds characters that no token has")
-    if not all(letter.isascii() and (letter.isalnum() or letter in "-_") for letter in given.project):
-        raise ValueError(f"--project takes a project's slug, not {given.project!r}")
     if not 0 < given.per_second <= FASTEST:
         raise ValueError(f"--per-second takes a number above 0 and up to {FASTEST:,.0f}")
     if given.most is not None and given.most < 1:
