@@ -21,6 +21,8 @@ from migrator.local.ownership import User
 
 LOG_LIMIT: Final = 20 * 1024 * 1024
 """Bytes after which a log is put aside when its child starts."""
+DYING_S: Final = 5.0
+"""A busy machine takes that long to bury what was killed."""
 _PR_SET_PDEATHSIG: Final = 1
 # Loaded here because loading a library between fork and exec may deadlock.
 _LIBC: Final = ctypes.CDLL(None) if sys.platform == "linux" else None
@@ -148,9 +150,16 @@ def command_of(pid: int) -> str:
 def _end(pid: int, grace: float) -> None:
     """SIGINT (PostgreSQL: disconnect everybody and stop), then SIGKILL. Raises ProcessLookupError once it is gone."""
     os.kill(pid, signal.SIGINT)
-    deadline = time.monotonic() + grace
-    while time.monotonic() < deadline:
-        if not command_of(pid):  # gone, or dead and waiting for its parent
-            return
+    if not _goes(pid, grace):
+        os.killpg(pid, signal.SIGKILL)
+        _goes(pid, DYING_S)  # whoever starts next wants its port and its files
+
+
+def _goes(pid: int, seconds: float) -> bool:
+    """Wait until it is gone, or dead and waiting for its parent."""
+    deadline = time.monotonic() + seconds
+    while command_of(pid):
+        if time.monotonic() >= deadline:
+            return False
         time.sleep(0.05)
-    os.killpg(pid, signal.SIGKILL)
+    return True
