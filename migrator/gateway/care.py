@@ -79,6 +79,11 @@ class Care:
             self._waits = False
             self._breaker.ended(self._now())
 
+    def promised(self, link: Link, *, since: float) -> None:
+        """The candidate says that it will answer. Who can be answered by legacy waits no longer for that."""
+        if self._course.repeatable and self.legacy_may:
+            link.deadline = since + link.patience
+
     def answered(self, *, status: int, since: float, link: Link) -> None:
         """The candidate's answer is passed on, whatever it says. `since` is when it was asked."""
         now, patience = self._now(), self._course.service.candidate_patience
@@ -140,5 +145,5 @@ class Care:
 def legacy_took(course: Course, reply: Reply) -> None:
     """Legacy answered a caller of a unit that the candidate answers too: now it is better known how long that takes."""
     route = course.route
-    if route is not None and route.candidate and reply.side is Side.LEGACY and reply.error is None:
+    if route is not None and route.candidate and reply.side is Side.LEGACY:
         course.service.breakers.of(route.unit).legacy_took(reply.ended - reply.started)

@@ -34,9 +34,10 @@ from migrator.gateway.headers import (
     upgrade_bytes,
 )
 from migrator.gateway.mirror import MirrorCall
-from migrator.gateway.mirroring import begin_record, start_mirror
+from migrator.gateway.mirroring import begin_record, start_mirror, why_not
 from migrator.gateway.record import SERVER_ERROR, Record, Reply
 from migrator.gateway.steering import Course
+from migrator.gateway.upload import NO_BODY, Upload
 from migrator.sdk.framing import CHUNKED, UNTIL_CLOSE, RequestHead, ResponseHead
 from migrator.sdk.upstream import Failure, Link, Trouble
 
@@ -52,7 +53,6 @@ class Exchange:
     """One request on its way. A Receiver of the served call."""
 
     __slots__ = (
-        "_body",
         "_caller",
         "_care",
         "_chunked",
@@ -60,7 +60,6 @@ class Exchange:
         "_course",
         "_framing",
         "_head",
-        "_held",
         "_lines",
         "_link",
         "_mirror",
@@ -69,7 +68,7 @@ class Exchange:
         "_reply",
         "_side",
         "_started",
-        "_whole",
+        "_upload",
     )
 
     def __init__(self, *, caller: "Caller", head: RequestHead, course: Course) -> None:
@@ -83,10 +82,7 @@ class Exchange:
         self._record: Record | None = None
         self._reply: Reply | None = None
         self._care: Care | None = None
-        self._body: list[bytes] | None = []
-        """The request's body so far, for the mirror or a second try; None once it grew too large to keep."""
-        self._held = 0
-        self._whole = False
+        self._upload = Upload(head) if head.framing else NO_BODY
         self._started = False
         """The answer's head has been passed on."""
         self._chunked = False
@@ -104,9 +100,8 @@ class Exchange:
     def start(self, payload: bytes, *, whole: bool) -> None:
         """Send the request on: `payload` is what has come of its body, all of it where `whole`."""
         course = self._course
-        self._whole = whole
-        if payload:
-            self._keep(payload)
+        if self._head.framing:
+            self._take(payload, whole=whole)
         if course.route is not None:
             self._record = begin_record(course, course.route, self._head)
             if not (course.repeatable or course.asks_body or course.upgrades):
@@ -122,15 +117,10 @@ class Exchange:
 
     def more(self, payload: bytes, *, whole: bool) -> None:
         """More of the request's body has come."""
-        self._whole = whole
+        self._take(payload, whole=whole)
         link = self._link
-        if payload:
-            self._keep(payload)
         if link is not None:
-            if self._head.framing == CHUNKED:
-                payload = (chunk(payload) if payload else b"") + (LAST_CHUNK + b"\r\n" if whole else b"")
-            if payload:
-                link.write(payload)
+            link.write(self._upload.framed(payload))
             if whole:
                 link.written()
         if whole:
@@ -168,20 +158,22 @@ class Exchange:
         if self._care is not None and self._side is Side.CANDIDATE and self._course.repeatable:
             patience = self._care.patience(patience)
         data = self._request_bytes(upstream.prefix)
-        body = self._body
-        if body:
-            data += b"".join(map(chunk, body)) if self._head.framing == CHUNKED else b"".join(body)
-        if self._head.framing == CHUNKED and self._whole:
-            data += LAST_CHUNK + b"\r\n"
-        link.send(self, method=self._head.method, data=data, patience=patience, whole=self._whole)
-        if not self._whole:
+        upload = self._upload
+        if self._head.framing:
+            data += upload.framed(*(upload.kept or ()))
+        if not upload.whole:
             if not self._wants_body():
-                self._body = None
+                upload.forget()
             self._caller.resume_reading()
+        link.send(self, method=self._head.method, data=data, patience=patience, whole=upload.whole)
 
     def on_interim(self, head: ResponseHead) -> None:
         if self._head.minor:
             self._caller.write(interim_bytes(head))
+        self._upload.granted()
+        link, reply = self._link, self._reply
+        if self._care is not None and self._side is Side.CANDIDATE and link is not None and reply is not None:
+            self._care.promised(link, since=reply.started)
 
     def on_head(self, head: ResponseHead) -> None:
         if head.status == 101 or (head.status < 300 and self._head.method == b"CONNECT"):
@@ -196,7 +188,7 @@ class Exchange:
         caller, minor = self._caller, self._head.minor
         self._framing = caller_framing(head, minor=minor)
         self._chunked = self._framing == CHUNKED
-        keep_alive = self._head.keep_alive and self._whole and self._framing >= CHUNKED and not caller.closing
+        keep_alive = self._head.keep_alive and self._upload.whole and self._framing >= CHUNKED and not caller.closing
         caller.keep_alive = keep_alive
         served_by = self._side.encode() if self._course.announce else b""
         self._started = True
@@ -219,16 +211,20 @@ class Exchange:
         self._caller.write(data)
 
     def on_end(self, trailers: bytes) -> None:
+        self._link = None  # it may be another request's by now
         data = self._pending
         if self._chunked:
             data += LAST_CHUNK + trailers + b"\r\n"
         if data:
             self._caller.write(data)
-        self._close(None)
+        self._close(None, answered=True)
 
     def on_failure(self, failure: Failure) -> None:
         self._link = None
         if self._closed:
+            return
+        if failure.trouble is Trouble.TIMEOUT and self._upload.waits_for_caller(paused=self._caller.paused):
+            self._caller_stalled()
             return
         if self._care is not None and self._side is Side.CANDIDATE:
             self._care.failed(failure)
@@ -249,13 +245,21 @@ class Exchange:
 
     # ------------------------------------------------------------------------------ inside
 
+    def _caller_stalled(self) -> None:
+        """The caller has stopped in the middle of its request: that says nothing about the service."""
+        if self._started:
+            self._caller.cut(clean=self._framing >= CHUNKED)
+        else:
+            self._answer(HTTPStatus.REQUEST_TIMEOUT, "The request stopped before its end.")
+        self.lost()
+
     def _good_enough(self, head: ResponseHead, care: Care) -> bool:
         """Whether an answer that begins is passed on. If not, legacy is being asked for a better one."""
         link, reply = self._link, self._reply
         if self._side is Side.LEGACY or link is None or reply is None:
             care.legacy_answered(status=head.status)
             return True
-        again = self._whole and self._body is not None and self._course.repeatable
+        again = self._upload.whole and self._upload.kept is not None and self._course.repeatable
         if head.status >= SERVER_ERROR and again and care.legacy_may:
             link.abandon()
             care.doubted(f"it answered {head.status}")
@@ -276,7 +280,7 @@ class Exchange:
                 self._care.began(reply.started)
         link = None if fresh else upstream.kept(repeatable=course.repeatable and not self._head.framing)
         if link is None:
-            if not self._whole:
+            if not self._upload.whole:
                 self._caller.pause_reading()
             if self._care is not None and side is Side.CANDIDATE:
                 patience = self._care.patience(patience)
@@ -289,13 +293,13 @@ class Exchange:
             return upgrade_bytes(self._head, self._lines, prefix=prefix)
         return request_bytes(self._head, self._lines, prefix=prefix)
 
-    def _keep(self, payload: bytes) -> None:
-        if self._body is None:
-            return
-        self._body.append(payload)
-        self._held += len(payload)
-        if self._link is not None and self._held > self._course.service.body_limit:
-            self._body = None
+    def _take(self, payload: bytes, *, whole: bool) -> None:
+        upload = self._upload
+        upload.whole = whole
+        if payload:
+            upload.add(payload)
+            if self._link is not None and upload.size > self._course.service.body_limit:
+                upload.forget()
 
     def _wants_body(self) -> bool:
         """Whether the body is worth keeping after it was sent: for the mirror, or to ask legacy instead."""
@@ -303,7 +307,7 @@ class Exchange:
 
     def _request_known(self) -> None:
         """The request is here to its end: now its mirror may start."""
-        course, record, body = self._course, self._record, self._body
+        course, record, upload = self._course, self._record, self._upload
         if course.asks_body:
             self._learn_repeatable()
         side = course.decision.mirror
@@ -314,17 +318,13 @@ class Exchange:
             record.decision = course.decision = course.decision.alone
             self._caller.worker.judge.drift.began(record)
             return
-        service = course.service
-        if body is None or self._held > service.body_limit:
-            record.shed = "the request is larger than what is mirrored"
-        elif len(service.mirrors) >= service.mirror_limit or self._caller.worker.overloaded:
-            record.shed = "the mirror is at its limit"
-        else:
-            self._start_mirror(side, record, b"".join(body))
+        record.shed = why_not(course.service, size=upload.size, overloaded=self._caller.worker.overloaded)
+        if record.shed is None:
+            self._start_mirror(side, record, b"".join(upload.kept or ()))
 
     def _learn_repeatable(self) -> None:
         """A body that is here to its end tells whether its request only asks."""
-        query_string, body = self._head.target.partition(b"?")[2].decode("latin-1"), self._body
+        query_string, body = self._head.target.partition(b"?")[2].decode("latin-1"), self._upload.kept
         self._course.repeatable = body is not None and is_query(b"".join(body), query_string=query_string)
 
     def _start_mirror(self, side: Side, record: Record, body: bytes) -> None:
@@ -348,7 +348,7 @@ class Exchange:
 
     def _try_again(self, failure: Failure) -> bool:
         """Ask once more where that is certain to harm nobody. Says whether it did."""
-        if self._body is None:
+        if self._upload.kept is None:
             return False
         if failure.trouble is Trouble.STALE and self._course.repeatable:
             self._ask(self._side, fresh=True)
@@ -373,6 +373,7 @@ class Exchange:
         link.patience = link.deadline = math.inf
         if self._care is not None:
             self._care.ended()
+            self._care = None  # how a tunnel ends says nothing about the candidate
         self._started, self._framing = True, UNTIL_CLOSE
         self._caller.write(tunnel_bytes(head))
         if self._reply is not None:
@@ -384,7 +385,7 @@ class Exchange:
         self._caller.keep_alive = False
         self._caller.write(plain_answer(status, text, head_only=self._head.method == b"HEAD"))
 
-    def _close(self, error: str | None) -> None:
+    def _close(self, error: str | None, *, answered: bool = False) -> None:
         self._closed = True
         self._link = None
         reply, record, course = self._reply, self._record, self._course
@@ -392,6 +393,7 @@ class Exchange:
             if course.decision.mirror is not None and record.mirrored is None and record.shed is None:
                 record.shed = "it ended before the whole request had come"
             reply.end(course.service.legacy.now(), error)
-            legacy_took(course, reply)
+            if answered:
+                legacy_took(course, reply)
             self._caller.worker.judge.settled(record)
         self._caller.exchange_ended()

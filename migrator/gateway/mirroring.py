@@ -3,15 +3,20 @@
 import time
 from collections.abc import Callable
 
+import structlog
+
 from migrator.core.routing import Route
 from migrator.core.stages import Scrutiny
 from migrator.core.wire import Side
 from migrator.gateway.again import Again
+from migrator.gateway.faults import told
 from migrator.gateway.headers import mirror_bytes
 from migrator.gateway.mirror import MirrorCall
 from migrator.gateway.record import Record, Reply
-from migrator.gateway.steering import Course
+from migrator.gateway.steering import Course, Service
 from migrator.sdk.framing import Fields, RequestHead
+
+log = structlog.get_logger()
 
 
 def begin_record(course: Course, route: Route, head: RequestHead) -> Record:
@@ -28,6 +33,15 @@ def begin_record(course: Course, route: Route, head: RequestHead) -> Record:
     return record
 
 
+def why_not(service: Service, *, size: int, overloaded: bool) -> str | None:
+    """Why a request with a body of `size` bytes is not sent a second time, in words; None where it is."""
+    if size > service.body_limit:
+        return "the request is larger than what is mirrored"
+    if overloaded or len(service.mirrors) >= service.mirror_limit:
+        return "the mirror is at its limit"
+    return None
+
+
 def start_mirror(
     course: Course,
     side: Side,
@@ -39,15 +53,23 @@ def start_mirror(
     dropped: frozenset[bytes],
     patience: float,
     settled: Callable[[Record], None],
-) -> MirrorCall:
-    """Send the request to the other side too. `patience` is in seconds; `settled` is called when that has ended."""
-    service = course.service
+) -> MirrorCall | None:
+    """Send the request to the other side too. `patience` is in seconds; `settled` is called when that has ended.
+
+    A fault of ours costs the second call, never the caller's: then there is None.
+    """
+    service, repeatable = course.service, course.repeatable
     upstream, _ = service.side(side)
+    try:
+        data = mirror_bytes(head, lines, prefix=upstream.prefix, body=body, sister=not repeatable, dropped=dropped)
+        record.again = Again(service, head, lines, body, dropped) if repeatable else None
+    except Exception as error:
+        log.error("mirror.fault", unit=record.route.unit.key, error=told(error))
+        record.shed = "this gateway failed to make the second call"
+        return None
     limit = service.body_limit if record.route.scrutiny is Scrutiny.BODIES else 0
     reply = record.mirrored = Reply(side, limit=limit, started=upstream.now())
     record.body = body
-    if course.repeatable:
-        record.again = Again(service, head, lines, body, dropped)
     call = MirrorCall(
         upstream=upstream,
         patience=patience,
@@ -56,7 +78,5 @@ def start_mirror(
         reply=reply,
         settled=settled,
     )
-    sister = not course.repeatable
-    data = mirror_bytes(head, lines, prefix=upstream.prefix, body=body, sister=sister, dropped=dropped)
-    call.start(method=head.method, data=data, repeatable=course.repeatable)
+    call.start(method=head.method, data=data, repeatable=repeatable)
     return call

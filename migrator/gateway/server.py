@@ -71,7 +71,7 @@ class Caller(asyncio.Protocol):
         self.closing = False
         """No further request is read: the worker drains, or the connection cannot be trusted."""
         self._waiting_since = worker.now()
-        """Since when no request is in hand; the loop's clock."""
+        """Since when no request is in hand, or the head of one has begun; the loop's clock."""
         self._transport: Any = None
         self._exchange: Exchange | None = None
         self._body: Body | None = None
@@ -104,7 +104,13 @@ class Caller(asyncio.Protocol):
             self._tunnel.write_eof()
             return True
         self._ended = True
-        return self._exchange is not None and self._body is None
+        if self._exchange is not None:
+            return self._body is None
+        if self.closing or not self._buffer:
+            return False
+        if self._blocked_since is None:  # else what it sent ahead waits until it reads
+            asyncio.get_running_loop().call_soon(self._go_on)
+        return True
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.closing = True
@@ -130,6 +136,11 @@ class Caller(asyncio.Protocol):
 
     def write(self, data: bytes) -> None:
         self._transport.write(data)
+
+    @property
+    def paused(self) -> bool:
+        """Whether it is ours to say when the caller's next bytes come."""
+        return self._paused
 
     def pause_reading(self) -> None:
         if not self._paused and not self._transport.is_closing():
@@ -161,7 +172,7 @@ class Caller(asyncio.Protocol):
         if self._transport.is_closing():
             return
         if not self.keep_alive or self.closing or (self._ended and not self._buffer):
-            self._hang_up(linger=unfinished)
+            self._hang_up(linger=unfinished or self._paused or bool(self._buffer))
             return
         self._waiting_since = self.worker.now()
         if (self._buffer or self._paused) and self._blocked_since is None:
@@ -222,6 +233,8 @@ class Caller(asyncio.Protocol):
             return data
         parsed = parse_request(data)
         if parsed is None:
+            if not self._buffer:
+                self._waiting_since = self.worker.now()
             return data
         head, length = parsed
         rest = data[length:]

@@ -3,13 +3,14 @@
     reply = await ask(upstream, method=b"GET", target=b"/x", headers=[(b"Accept", b"*/*")], patience=5)
     async for piece in reply: ...
 
-Both directions are held back where the other end is slow. One request, one answer: nothing is repeated.
+Both directions are held back where the other end is slow, and neither waits for the other: an answer may
+come before its request has been sent. One request, one answer: nothing is repeated.
 """
 
 import asyncio
 from collections import deque
 from collections.abc import AsyncIterable, AsyncIterator, Sequence
-from typing import Any, Final
+from typing import Final
 
 from migrator.sdk.framing import Fields, ResponseHead, value_of
 from migrator.sdk.upstream import Failure, Link, Trouble, Upstream
@@ -34,23 +35,28 @@ class TooLargeError(ValueError):
 class Reply:
     """An answer on its way. A Receiver. Iterate it, `read` it or `close` it: else its connection waits."""
 
-    def __init__(self, *, link: asyncio.Future[Link]) -> None:
+    def __init__(self, upstream: Upstream, *, method: bytes, data: bytes, patience: float, whole: bool) -> None:
+        """Sends `data`: the request, or its beginning where not `whole`; then `send_body` is to follow."""
+        self._method, self._data, self._patience, self._whole = method, data, patience, whole
         self._loop = asyncio.get_running_loop()
-        self._connected = link
         self._link: Link | None = None
         self._head: asyncio.Future[ResponseHead] = self._loop.create_future()
+        self._sending: asyncio.Task[None] | None = None
         self._pieces: deque[bytes] = deque()
         self._held = 0
-        self._started = False
         self._ended = False
         self._failure: Failure | None = None
         self._news = asyncio.Event()
         self._writable = asyncio.Event()
-        self._writable.set()
         self.status = 0
         self.fields: Fields = []
         """Header lines as received: lower-case name and whole line."""
         self.trailers = b""
+        link = upstream.kept(repeatable=method in SAFE and whole)
+        if link is None:
+            upstream.connect(self, patience=patience)
+        else:
+            self.on_link(link)
 
     @property
     def headers(self) -> list[tuple[bytes, bytes]]:
@@ -87,6 +93,7 @@ class Reply:
         async for piece in self:
             size += len(piece)
             if size > limit:
+                self.close()
                 raise TooLargeError(f"the answer is larger than {limit} bytes")
             pieces.append(piece)
         return b"".join(pieces)
@@ -95,16 +102,18 @@ class Reply:
         """Nobody wants the rest. Harmless after the end."""
         if not self._ended and self._link is not None:
             self._link.abandon()
-        self._ended, self._link = True, None
+        self._end()
         self._pieces.clear()
 
     # ------------------------------------------------------------------ what the link says
 
     def on_link(self, link: Link) -> None:
-        if self._connected.done():
+        if self._ended:
             link.abandon()
-        else:
-            self._connected.set_result(link)
+            return
+        self._link = link
+        self._writable.set()
+        link.send(self, method=self._method, data=self._data, patience=self._patience, whole=self._whole)
 
     def on_interim(self, head: ResponseHead) -> None:
         """Not passed on: whoever needs 1xx answers uses `upstream` itself."""
@@ -124,18 +133,13 @@ class Reply:
         self._news.set()
 
     def on_end(self, trailers: bytes) -> None:
-        self._ended, self._link, self.trailers = True, None, trailers
-        self._news.set()
-        self._writable.set()
+        self.trailers = trailers
+        self._end()
 
     def on_failure(self, failure: Failure) -> None:
-        self._failure, self._ended, self._link = failure, True, None
-        waited_for: asyncio.Future[Any] = self._head if self._connected.done() or self._started else self._connected
-        if not waited_for.done():
-            waited_for.set_exception(UpstreamError(failure))
-            waited_for.exception()  # looked at: whoever gave up waiting leaves no complaint behind
-        self._news.set()
-        self._writable.set()
+        if not self._ended:
+            self._failure = failure
+            self._refuse(UpstreamError(failure))
 
     def on_blocked(self) -> None:
         self._writable.clear()
@@ -145,30 +149,46 @@ class Reply:
 
     # ------------------------------------------------------------------------------ inside
 
-    async def begin(self, upstream: Upstream, *, method: bytes, data: bytes, patience: float, whole: bool) -> None:
-        """Take a connection and send `data` on it. Raises UpstreamError (REFUSED)."""
-        link = upstream.kept(repeatable=method in SAFE and whole)
-        if link is None:
-            upstream.connect(self, patience=patience)
-            link = await self._connected
-        self._link, self._started = link, True
-        link.send(self, method=method, data=data, patience=patience, whole=whole)
+    def send_body(self, pieces: AsyncIterable[bytes], *, chunked: bool) -> None:
+        """Send the request's body, as fast as the other end takes it, while the answer may come already."""
+        self._sending = self._loop.create_task(self._send(pieces, chunked=chunked))
+        self._sending.add_done_callback(self._sent)
 
-    async def send_body(self, pieces: AsyncIterable[bytes], *, chunked: bool) -> None:
-        """Send the request's body, as fast as the other end takes it; stop where it has answered already."""
+    async def _send(self, pieces: AsyncIterable[bytes], *, chunked: bool) -> None:
+        await self._writable.wait()
         async for piece in pieces:
             await self._writable.wait()
-            if self._link is None:
-                return
-            if piece:
+            if piece and self._link is not None:
                 self._link.write(b"%x\r\n%b\r\n" % (len(piece), piece) if chunked else piece)
         if self._link is not None:
             if chunked:
                 self._link.write(b"0\r\n\r\n")
             self._link.written()
 
+    def _sent(self, task: asyncio.Task[None]) -> None:
+        """The body has been sent, or broke off: then whoever waits for the head is told why."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None and not self._ended:
+            self._failure = Failure(Trouble.BROKEN, "the request ended before its end")
+            if self._link is not None:
+                self._link.abandon()
+            self._refuse(error)
+
+    def _refuse(self, error: BaseException) -> None:
+        if not self._head.done():
+            self._head.set_exception(error)
+            self._head.exception()  # looked at: whoever gave up waiting leaves no complaint behind
+        self._end()
+
+    def _end(self) -> None:
+        """Nothing more comes, and nothing more is sent."""
+        self._ended, self._link = True, None
+        if self._sending is not None:
+            self._sending.cancel()
+        self._news.set()
+
     async def answered(self) -> None:
-        """Wait for the answer's head. Raises UpstreamError."""
+        """Wait for the answer's head. Raises UpstreamError, or what the request's body raised."""
         await self._head
 
 
@@ -187,21 +207,20 @@ async def ask(
     too: its length where it is bytes, chunks where it is a stream without a Content-Length.
     `patience` is in seconds, for the connection, for the head, then between pieces.
 
-    Raises UpstreamError. A kept connection that turns out closed is replaced by a new one where the
-    request is a GET, HEAD or OPTIONS without a body.
+    Raises UpstreamError, or what `body` raised. A kept connection that turns out closed is replaced by a
+    new one where the request is a GET, HEAD or OPTIONS without a body.
     """
     names = {name.lower() for name, _ in headers}
     chunked = not isinstance(body, bytes) and b"content-length" not in names
     data = _request(upstream, method, target, headers, names, body if isinstance(body, bytes) else None, chunked)
     repeatable = method in SAFE and body == b""
     while True:
-        reply = Reply(link=asyncio.get_running_loop().create_future())
+        if isinstance(body, bytes):
+            reply = Reply(upstream, method=method, data=data + body, patience=patience, whole=True)
+        else:
+            reply = Reply(upstream, method=method, data=data, patience=patience, whole=False)
+            reply.send_body(body, chunked=chunked)
         try:
-            if isinstance(body, bytes):
-                await reply.begin(upstream, method=method, data=data + body, patience=patience, whole=True)
-            else:
-                await reply.begin(upstream, method=method, data=data, patience=patience, whole=False)
-                await reply.send_body(body, chunked=chunked)
             await reply.answered()
         except UpstreamError as error:
             if error.trouble is Trouble.STALE and repeatable:

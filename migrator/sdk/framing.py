@@ -132,6 +132,14 @@ def parse_response(data: bytes, *, method: bytes) -> tuple[ResponseHead, int] | 
     return ResponseHead(line, status, fields, notable, framing, alive), length
 
 
+def promises_body(head: ResponseHead) -> bool:
+    """Whether an answer's headers speak of a body, even where its status or method says that none follows.
+
+    Services that send it all the same exist. Who reads on finds it where the next answer should begin.
+    """
+    return b"transfer-encoding" in head.notable or head.notable.get(b"content-length", [b"0"]) != [b"0"]
+
+
 def connection_options(notable: dict[bytes, list[bytes]]) -> frozenset[bytes]:
     """The tokens of all Connection headers, in lower case."""
     values = notable.get(b"connection")

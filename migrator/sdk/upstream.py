@@ -16,7 +16,7 @@ from enum import StrEnum
 from typing import Any, Final, Protocol
 from urllib.parse import urlsplit
 
-from migrator.sdk.framing import UNTIL_CLOSE, Body, MalformedError, ResponseHead, parse_response
+from migrator.sdk.framing import UNTIL_CLOSE, Body, MalformedError, ResponseHead, parse_response, promises_body
 
 SWEEP_SECONDS: Final = 0.1
 """How often connections are looked at for patience run out; also how much later than promised it may be."""
@@ -25,6 +25,10 @@ IDLE_SECONDS: Final = 60.0
 FRESH_SECONDS: Final = 1.0
 """A request that must not be sent twice only takes a connection idle for less: no server closes one that soon."""
 IDLE_LIMIT: Final = 512
+READER_SECONDS: Final = 600.0
+"""Patience with a reader that rests: nobody's answer keeps a connection, and who writes to it, for ever."""
+HALF_OPEN_SECONDS: Final = 300.0
+"""Patience with a tunnel of which one half has ended."""
 
 
 class Trouble(StrEnum):
@@ -81,10 +85,12 @@ class Link(asyncio.Protocol):
         "_kept",
         "_method",
         "_paused",
+        "_paused_at",
         "_reading",
         "_receiver",
         "_reused",
         "_sent",
+        "_socket",
         "_transport",
         "_upstream",
         "deadline",
@@ -95,6 +101,8 @@ class Link(asyncio.Protocol):
     def __init__(self, upstream: "Upstream") -> None:
         self._upstream = upstream
         self._transport: Any = None
+        self._socket: Any = None
+        """The transport below TLS; the same one where there is none."""
         self._receiver: Receiver | None = None
         self._body: Body | None = None
         self._buffer = b""
@@ -104,14 +112,24 @@ class Link(asyncio.Protocol):
         self._kept = True
         self._reading = False
         self._paused = False
+        self._paused_at = 0.0
         self.patience = 0.0
         self.deadline = 0.0
         self.idle_since = 0.0
 
+    def secure(self, transport: asyncio.BaseTransport) -> None:
+        """From now on everything goes through this transport, which speaks TLS."""
+        self._transport = transport
+
+    @property
+    def closing(self) -> bool:
+        """Whether this connection has ended, or is about to."""
+        return bool(self._transport.is_closing())
+
     def send(self, receiver: Receiver, *, method: bytes, data: bytes, patience: float, whole: bool = True) -> None:
         """Send a request, or its beginning where not `whole`: then `write` follows and `written` ends it.
 
-        `patience` is in seconds: until the answer begins, then between its parts.
+        `patience` is in seconds: until the answer's head is here, then between its parts.
         """
         self._receiver, self._method, self._sent = receiver, method, whole
         self._body, self._buffer, self._reading = None, b"", True
@@ -131,19 +149,25 @@ class Link(asyncio.Protocol):
 
     def write_eof(self) -> None:
         """Nothing more will be sent on this connection: one half of a tunnel has ended."""
-        self._transport.write_eof()
+        self.patience = HALF_OPEN_SECONDS
+        self.deadline = self._upstream.now() + self.patience
+        if self._transport.can_write_eof():
+            self._transport.write_eof()
+        else:
+            self._transport.close()  # TLS has no halves
 
     def pause(self) -> None:
-        """Read no more of the answer until `resume`. Patience rests meanwhile."""
-        if not self._paused:
+        """Read no more of the answer until `resume`. Patience rests meanwhile. After its end there is none."""
+        if self._receiver is not None and not self._paused:
             self._paused = True
-            self._transport.pause_reading()
+            self._paused_at = self._upstream.now()
+            self._socket.pause_reading()  # not TLS: what it holds when its connection ends, it drops
 
     def resume(self) -> None:
         if self._paused:
             self._paused = False
             self.deadline = self._upstream.now() + self.patience
-            self._transport.resume_reading()
+            self._socket.resume_reading()
 
     def abandon(self) -> None:
         """Nobody wants the answer any more: close the connection, tell nobody."""
@@ -153,14 +177,16 @@ class Link(asyncio.Protocol):
             self._transport.abort()
 
     def expire(self) -> None:
-        """Patience ran out. A paused answer waits for its reader, not for its sender."""
+        """Patience ran out. A paused answer waits for its reader, not for its sender, but not for ever."""
         if not self._paused:
             self._fail(Failure(Trouble.TIMEOUT, f"no answer within {self.patience:g} s"))
+        elif self._upstream.now() - self._paused_at > READER_SECONDS:
+            self._fail(Failure(Trouble.BROKEN, f"nobody read the answer for {READER_SECONDS:g} s"))
 
     # ------------------------------------------------------------------ what asyncio calls
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
-        self._transport = transport
+        self._transport = self._socket = transport
 
     def data_received(self, data: bytes) -> None:
         if self._receiver is None:
@@ -170,6 +196,11 @@ class Link(asyncio.Protocol):
             self._take(data)
         except MalformedError as error:
             self._fail(Failure(Trouble.BROKEN, f"the answer is not HTTP: {error}"))
+
+    def eof_received(self) -> None:
+        """The other end sends no more; asyncio closes the connection. From now on nobody may be given it."""
+        if self._receiver is None:
+            self._upstream.forget(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         receiver, body = self._receiver, self._body
@@ -195,8 +226,9 @@ class Link(asyncio.Protocol):
     def _take(self, data: bytes) -> None:
         receiver, body = self._receiver, self._body
         assert receiver is not None
-        self.deadline = self._upstream.now() + self.patience
-        if body is None:
+        if body is not None:
+            self.deadline = self._upstream.now() + self.patience
+        else:
             body, data = self._take_head(receiver, self._buffer + data if self._buffer else data)
             if body is None or self._receiver is not receiver:
                 return
@@ -204,7 +236,8 @@ class Link(asyncio.Protocol):
         if payload or not body.done:
             receiver.on_data(payload)
         if body.done and self._receiver is receiver:
-            self._finish(receiver, body, reusable=self._sent and self._kept and not body.rest)
+            reusable = self._sent and self._kept and not body.rest and not self._transport.get_write_buffer_size()
+            self._finish(receiver, body, reusable=reusable)
 
     def _take_head(self, receiver: Receiver, data: bytes) -> tuple[Body | None, bytes]:
         while self._receiver is receiver:
@@ -214,12 +247,13 @@ class Link(asyncio.Protocol):
                 break
             head, length = parsed
             data = data[length:]
+            self.deadline = self._upstream.now() + self.patience  # not before: a head may not drip in for hours
             if 100 <= head.status < 200 and head.status != 101:
                 self._reading = False  # something was received: from here on nothing is repeated
                 receiver.on_interim(head)
                 continue
             self._body = Body(UNTIL_CLOSE if head.status == 101 else head.framing)
-            self._kept = head.keep_alive
+            self._kept = head.keep_alive and not (head.framing == 0 and promises_body(head))
             self._buffer = b""
             receiver.on_head(head)
             return self._body, data
@@ -233,7 +267,7 @@ class Link(asyncio.Protocol):
             self._upstream.keep(self)
         else:
             self._upstream.forget(self)
-            self._transport.close()
+            self._transport.abort()  # what is left of the request, nobody waits for: nor does this connection
         receiver.on_end(body.trailers)
 
     def _fail(self, failure: Failure) -> None:
@@ -341,22 +375,26 @@ class Upstream:
                 if address.path:
                     _, link = await self._loop.create_unix_connection(lambda: Link(self), address.path)
                 else:
-                    _, link = await self._loop.create_connection(
-                        lambda: Link(self), address.host, address.port, ssl=self._tls
-                    )
+                    plain, link = await self._loop.create_connection(lambda: Link(self), address.host, address.port)
+                    if self._tls is not None and not link.closing:
+                        secured = await self._loop.start_tls(plain, link, self._tls, server_hostname=address.host)
+                        link.secure(secured or plain)
+                if link.closing:
+                    raise ConnectionResetError(0, "it was closed at once")
         except TimeoutError:
             receiver.on_failure(Failure(Trouble.REFUSED, f"no connection within {patience:g} s"))
-        except (OSError, ssl.SSLError) as error:
-            receiver.on_failure(Failure(Trouble.REFUSED, f"no connection: {error.strerror or type(error).__name__}"))
+        except (OSError, ValueError) as error:  # ValueError: a host that cannot be the name of one
+            why = getattr(error, "strerror", None) or type(error).__name__
+            receiver.on_failure(Failure(Trouble.REFUSED, f"no connection: {why}"))
         else:
             receiver.on_link(link)
 
     def _sweep(self) -> None:
+        self._sweeping = bool(self._busy or self._idle)
+        if self._sweeping:  # first of all: whatever goes wrong below, patience goes on running out
+            self._loop.call_later(SWEEP_SECONDS, self._sweep)
         now = self.now()
         for link in [link for link in self._busy if link.deadline < now]:
             link.expire()
         while self._idle and now - self._idle[0].idle_since > IDLE_SECONDS:
             self._idle[0].abandon()
-        self._sweeping = bool(self._busy or self._idle)
-        if self._sweeping:
-            self._loop.call_later(SWEEP_SECONDS, self._sweep)

@@ -91,9 +91,9 @@ def test_head__whose_answer_names_a_length__ends_after_its_head(passing: Rig) ->
         b"Content-Length: 0", b"Content-Length: 5"
     )
     caller = passing.call()
-    assert caller.get("/", method="HEAD").values(b"content-length") == [b"5"]
-    assert caller.get("/").body == b"hello"
-    assert passing.legacy.connections == 1
+    for _ in range(2):
+        assert caller.get("/", method="HEAD").values(b"content-length") == [b"5"]
+        assert caller.get("/").body == b"hello"
 
 
 @pytest.mark.parametrize("status", [b"204 No Content", b"304 Not Modified"])
