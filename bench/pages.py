@@ -2,7 +2,7 @@
 
 A PostgreSQL of its own, durable as in production; the pages are asked for in this process, templates and
 queries included, the network left out. Medians of the rounds after one to warm up: of the first load after a change,
-when forecasts are made, and of later ones, when they are remembered.
+when forecasts are made, and of later ones, or of one after the task that counts the days has made them.
 """
 
 import statistics
@@ -128,7 +128,8 @@ def report(wanted: Sequence[str]) -> int:
     print(f"{'page, median ms':60}{'first':>10}{'again':>10}{'KB':>8}")
     for figure in measure(project, wanted):
         failed |= figure.status != 200
-        line = f"{figure.address:60}{figure.first:10.0f}{figure.again:10.0f}{figure.size / 1_024:8.1f}"
+        times = f"{figure.first:10.0f}{figure.again:10.0f}"
+        line = f"{figure.address:60}{times}{figure.size / 1_024:8.1f}"
         print(line, *figure.faults, sep="  ", flush=True)
     return int(failed)
 

@@ -21,19 +21,19 @@ FIVE_YEARS = 1_826
 UNITS = """
 INSERT INTO inventory_unit (project_id, service_id, team_id, parent_id, key, kind, operation, description, source,
     sister, added_at, stage, candidate_bp, mirror_bp, version, evidence_epoch, table_version, stage_since,
-    risk, aliases, label)
+    risk, aliases, label, runbook, irreversible)
 SELECT %(project)s, %(service)s + n %% 10, %(team)s + n %% 10, NULL,
     'GET /area' || n %% 100 || '/things/' || n || '/{id}', 'endpoint', 'read', '', 'spec',
-    false, %(start)s + n %% 10 / 20.0 * (%(now)s - %(start)s), 'backlog', 0, 0, 0, 0, 1, NULL, '', '[]', ''
+    false, %(start)s + n %% 10 / 20.0 * (%(now)s - %(start)s), 'backlog', 0, 0, 0, 0, 1, NULL, '', '[]', '', '', false
 FROM generate_series(1, %(endpoints)s) n
 """
 
 FIELDS = """
 INSERT INTO inventory_unit (project_id, service_id, team_id, parent_id, key, kind, operation, description, source,
     sister, added_at, stage, candidate_bp, mirror_bp, version, evidence_epoch, table_version, stage_since,
-    risk, aliases, label)
+    risk, aliases, label, runbook, irreversible)
 SELECT u.project_id, u.service_id, u.team_id, u.id, u.key || ' $.field_' || f, 'field', 'read', '', 'spec',
-    false, u.added_at, 'backlog', 0, 0, 0, 0, 1, NULL, '', '[]', ''
+    false, u.added_at, 'backlog', 0, 0, 0, 0, 1, NULL, '', '[]', '', '', false
 FROM inventory_unit u CROSS JOIN generate_series(1, %(fields)s) f
 WHERE u.project_id = %(project)s AND u.kind = 'endpoint'
 """

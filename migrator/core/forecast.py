@@ -1,12 +1,13 @@
 """When will it be done? Whole weeks of the past, drawn again and again.
 
-Each run lives through a future made of past weeks. Two things are not known and are drawn anew for each run,
+Each run lives through a future made of past weeks. Three things are not known and are drawn anew for each run,
 because leaving them out makes forecasts that are far too sure of themselves:
 
 - how typical each past week is: weights over the weeks from a Dirichlet(1, …, 1) distribution (the Bayesian
   bootstrap, Rubin 1981), not each week alike;
 - how much more scope each finished unit uncovers: Gamma(added + 1/2) / done, the posterior of a Poisson rate
-  under Jeffreys' prior.
+  under Jeffreys' prior;
+- whether the pace changes, and how fast: see core.trend. Real work slows down, because what is easy is done first.
 
 A unit that regressed counts against its week. Weeks without a finished unit are weeks like others.
 """
@@ -17,14 +18,18 @@ from bisect import bisect_left, bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from itertools import accumulate
+from operator import mul
 from typing import Final, Protocol
+
+from migrator.core import trend
 
 LEAST_WEEKS: Final = 6
 """Fewer weeks of work say nothing about the next ones."""
-MOST_WEEKS: Final = 26
+DRAWN_WEEKS: Final = 26
 """Weeks that are drawn from: what was half a year ago says little about now."""
+MOST_WEEKS: Final = max(trend.WINDOWS)
+"""Weeks that are looked at: whether a pace falls is seen in a year."""
 RUNS: Final = 1_000
 """The standard error of what is 85 % sure is then 1.1 %."""
 FAN_POINTS: Final = 52
@@ -34,8 +39,6 @@ MORE: Final = 26
 """Weeks that are drawn on at once where a run needs more: how many changes no future, only how long it takes."""
 SEED: Final = 20
 """The same history gives the same forecast: it moves when the work does, not when a page is loaded again."""
-REMEMBERED: Final = 128
-"""Forecasts that are not made anew when they are asked for again: some 40 KB each."""
 _SEEDS_APART: Final = 1_000_003
 """So that no run of one team shares its dice with a run of another."""
 
@@ -60,6 +63,8 @@ class Stream:
     """How large one unit is: 1 where units are counted, their mean effort where points are."""
     told: Week = Week(done=0.0, added=0.0)
     """What others finished and what it uncovered, counted as experience of its own: see core.teams."""
+    teams: int = 1
+    """Teams at work beside each other, this one among them: see core.trend."""
     pace: tuple[float, ...] = ()
     """By what the weeks to come are multiplied, week by week; the last one holds on. Empty: nothing changes."""
 
@@ -88,6 +93,10 @@ class Forecast:
     finish: tuple[float, ...]
     """Weeks until the end in each run, ascending; infinity where it did not end."""
     fan: tuple[Fan, ...]
+    falls: float = 0.0
+    """Share of the runs whose end came later because the pace has been falling."""
+    rose: float = 0.0
+    """Share of the runs whose end came earlier because the pace has risen."""
 
     def chance(self, deadline: date) -> float:
         """Share of the runs that are over on that day."""
@@ -107,14 +116,8 @@ def forecast(
 ) -> Forecast | NoForecast:
     """Live through the future `runs` times. `today` is the last day that the weeks cover.
 
-    The same question has the same answer, so the last answers are remembered: a page that is loaded again throws no
-    dice. Whoever needs dates alone does without the fan.
+    The same question has the same answer. Whoever needs dates alone does without the fan.
     """
-    return _made(stream, today, runs, seed, fanned)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _made(stream: Stream, today: date, runs: int, seed: int, fanned: bool) -> Forecast | NoForecast:
     why = why_not(stream)
     if why:
         return NoForecast(reason=why)
@@ -123,7 +126,7 @@ def _made(stream: Stream, today: date, runs: int, seed: int, fanned: bool) -> Fo
 
 def summed_up(*, runs: Sequence["Run"], whole: Stream, today: date, fanned: bool = True) -> Forecast:
     """The forecast that these runs come to. `whole` is all the work that they live through."""
-    finish = sorted(run.end for run in runs)
+    finish, slopes = sorted(run.end for run in runs), [run.slope for run in runs]
     return Forecast(
         start=today,
         p50=_day(today, quantile(finish, 0.50)),
@@ -132,6 +135,8 @@ def summed_up(*, runs: Sequence["Run"], whole: Stream, today: date, fanned: bool
         weeks_used=len(recent(whole.weeks)),
         finish=tuple(finish),
         fan=_fan(runs, whole, until=quantile(finish, 0.95)) if fanned else (),
+        falls=sum(slope < 0 for slope in slopes) / len(runs),
+        rose=sum(slope > 0 for slope in slopes) / len(runs),
     )
 
 
@@ -158,7 +163,7 @@ def worked(weeks: Sequence[Week]) -> Sequence[Week]:
 
 def recent(weeks: Sequence[Week]) -> Sequence[Week]:
     """The weeks that are drawn from."""
-    return worked(weeks)[-MOST_WEEKS:]
+    return worked(weeks)[-DRAWN_WEEKS:]
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +173,12 @@ class _Past:
     dones: list[float]
     finished: float
     uncovered: float
-    pace: tuple[float, ...]
+    slopes: list[float]
+    """What the pace could change by, a week."""
+    odds: list[float]
+    """Of those slopes, added up."""
+    tempos: list[list[float]]
+    """By what the weeks to come are multiplied at each of those slopes; empty where nothing changes."""
     first: int
     """Weeks to draw at first: so many that a straight line ends within them."""
     climbs: bool
@@ -186,6 +196,10 @@ class Run(Protocol):
     def end(self) -> float:
         """Weeks until all of it is done; infinity where it never is."""
 
+    @property
+    def slope(self) -> float:
+        """By which part of itself the pace changes each week, as this run believes."""
+
     def of_wanted(self, weeks: Sequence[int]) -> list[float]:
         """What is done of it after each of so many whole weeks, ascending, one at least."""
 
@@ -196,7 +210,7 @@ class Course:
     It counts the most that was done until then: what a bad week takes back was done once, and its date stays.
     """
 
-    __slots__ = ("_dice", "_done", "_past", "_sum", "_total", "_weights", "wanted")
+    __slots__ = ("_dice", "_done", "_past", "_sum", "_tempo", "_total", "_weights", "slope", "wanted")
 
     def __init__(self, stream: Stream, past: _Past, dice: random.Random) -> None:
         self._past, self._dice = past, dice
@@ -204,6 +218,8 @@ class Course:
         growth = dice.gammavariate(past.uncovered + 0.5, 1.0) / past.finished
         self.wanted = _wanted(stream, growth, dice.gauss(0.0, 1.0))
         """What is left and what it uncovers, and what that uncovers; infinity where it never ends."""
+        believed = bisect_right(past.odds, dice.random())
+        self.slope, self._tempo = past.slopes[believed], past.tempos[believed]
         self._done: list[float] = []
         self._sum = 0.0
 
@@ -242,8 +258,12 @@ class Course:
         """What is done of what is wanted after each of so many whole weeks, ascending, one at least."""
         while weeks[-1] > len(self._done) and not self._is_over() and self._extend():
             pass
-        wanted, done, last = self.wanted, self._done, len(self._done) - 1
-        return [min(wanted, done[min(week - 1, last)]) for week in weeks]
+        wanted, done, last = self.wanted, self._done, len(self._done)
+        if weeks[-1] > last:
+            weeks = [min(week, last) for week in weeks]
+        reached = [done[week - 1] for week in weeks]
+        over = bisect_left(reached, wanted)
+        return reached[:over] + [wanted] * (len(reached) - over)
 
     def _is_over(self) -> bool:
         return bool(self._done) and self._done[-1] >= self.wanted
@@ -254,10 +274,8 @@ class Course:
         if had >= HORIZON:
             return False
         weeks = min(HORIZON - had, max(MORE, had // 4) if had else past.first)
-        drawn = self._drawn(weeks)
-        if past.pace:
-            drawn = [done * past.pace[min(had + week, len(past.pace) - 1)] for week, done in enumerate(drawn)]
-        sums = list(accumulate(drawn, initial=self._sum))
+        drawn, tempo = self._drawn(weeks), self._tempo
+        sums = list(accumulate(map(mul, drawn, tempo[had : had + weeks]) if tempo else drawn, initial=self._sum))
         self._sum = sums[-1]
         if past.climbs:
             self._done += sums[1:]
@@ -274,21 +292,34 @@ class Course:
 def futures(*, stream: Stream, runs: int, seed: int) -> list[Course]:
     """The runs. The same seed draws the same weeks, however much is left: so two plans are compared run by run."""
     weeks, own = recent(stream.weeks), experience(stream.weeks)
+    lived = [week.done for week in worked(stream.weeks)]
+    seen = trend.slopes(dones=lived, grain=stream.grain, teams=stream.teams)
     past = _Past(
         dones=[week.done for week in weeks],
         finished=own.done + stream.told.done,
         uncovered=own.added + stream.told.added,
-        pace=stream.pace,
+        slopes=[each.a_week for each in seen],
+        odds=list(accumulate(each.share for each in seen[:-1])),
+        tempos=[_tempo(stream.pace, each.a_week, len(weeks)) for each in seen],
         first=straight_weeks(stream),
         climbs=all(week.done >= 0 for week in weeks),
     )
     return [Course(stream, past, random.Random(seed * _SEEDS_APART + run)) for run in range(runs)]
 
 
+def _tempo(pace: tuple[float, ...], a_week: float, drawn: int) -> list[float]:
+    """What is planned and what is believed: by what the weeks to come are multiplied. Empty: nothing changes."""
+    believed = trend.tempo(a_week=a_week, drawn=drawn, horizon=HORIZON)
+    if not pace:
+        return believed
+    planned = [*pace, *pace[-1:] * (HORIZON - len(pace))]
+    return list(map(mul, planned, believed)) if believed else planned
+
+
 def experience(weeks: Sequence[Week]) -> Week:
     """All that was finished in the weeks that are drawn from, and the scope that it uncovered."""
     # What came in the very first week is what the work began with: nothing of it was uncovered by what was done.
-    later = worked(weeks)[1:][-MOST_WEEKS:]
+    later = worked(weeks)[1:][-DRAWN_WEEKS:]
     if not any(week.done > 0 for week in later):
         later = recent(weeks)
     uncovered = sum(week.added for week in later)

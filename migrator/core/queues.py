@@ -12,7 +12,6 @@ from collections import Counter, deque
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import Final
 
 from migrator.core.forecast import SEED, Course, Stream, futures, quantile, straight_weeks
@@ -32,8 +31,6 @@ WEEKS_A_STEP: Final = 14
 SURE: Final = 0.85
 NOBODY: Final = ""
 """The team of what no team owns."""
-REMEMBERED: Final = 16
-"""Plans whose end is not lived through anew when somebody asks again: some 400 KB each where they are large."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -58,10 +55,6 @@ class Plan:
     """Teams that finished too little to have a pace of their own: theirs is the mean of the others'."""
     idle: frozenset[str] = frozenset()
     """Teams with people and nothing left to do anywhere."""
-
-    def __hash__(self) -> int:
-        """By content: answers to a plan are remembered."""
-        return hash((self.pieces, frozenset(self.teams.items()), frozenset(self.people.items())))
 
 
 class Cycle(ValueError):
@@ -133,22 +126,12 @@ def outlook(
     """Live through the plan `runs` times, by itself as often as its size allows.
 
     `drawn` are futures that `draw()` has made already, for as many runs. Raises Cycle where pieces need each other
-    in a ring. The same plan ends alike: the last answers are remembered, except to what was drawn before.
+    in a ring. The same plan ends alike.
     """
     runs = runs or runs_of(plan)
-    if drawn is None:
-        return _remembered(plan, today, target, runs, seed)
-    return _lived_through(plan, today, target, runs, drawn)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _remembered(plan: Plan, today: date, target: date | None, runs: int, seed: int) -> Outlook:
-    return _lived_through(plan, today, target, runs, draw(plan=plan, runs=runs, seed=seed))
-
-
-def _lived_through(plan: Plan, today: date, target: date | None, runs: int, drawn: Drawn) -> Outlook:
+    luck = draw(plan=plan, runs=runs, seed=seed) if drawn is None else drawn
     board = _board(plan)
-    lived = [Life(board, {team: courses[run] for team, courses in drawn.items()}).live() for run in range(runs)]
+    lived = [Life(board, {team: courses[run] for team, courses in luck.items()}).live() for run in range(runs)]
     return Outlook(
         start=today,
         finish=tuple(sorted(run.end for run in lived)),

@@ -7,11 +7,10 @@ over a newcomer counts for a part of a person, and takes a part of one away.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date
-from functools import lru_cache
 from typing import Final
 
 from migrator.core.forecast import SEED, Stream
-from migrator.core.queues import REMEMBERED, STEPS, SURE, Outlook, Plan, draw, outlook, runs_of
+from migrator.core.queues import STEPS, SURE, Outlook, Plan, draw, outlook, runs_of
 
 RAMP_UP_WEEKS: Final = 4
 NEWCOMER: Final = 0.5
@@ -150,17 +149,12 @@ def best_moves(
     *, plan: Plan, today: date, target: date | None = None, people: float = 1.0, seed: int = SEED
 ) -> tuple[Ranked, ...]:
     """The few moves that bring the end nearest, the best first: from teams that the end hangs on least, or that are
-    done, to those it hangs on.
-
-    The same plan has the same moves: the last answers are remembered. Raises queues.Cycle.
+    done, to those it hangs on. Raises queues.Cycle.
     """
-    return _ranked(plan, today, target, people, seed)
-
-
-@lru_cache(maxsize=REMEMBERED)
-def _ranked(plan: Plan, today: date, target: date | None, people: float, seed: int) -> tuple[Ranked, ...]:
     rough = sorted(_roughly(plan, today, people, seed), key=lambda each: -each[0])[:SETTLED]
-    settled = [_settled(plan, move, today, target, seed) for gained, move in rough if gained > 0]
+    good = [move for gained, move in rough if gained > 0]
+    now = outlook(plan=plan, today=today, target=target, seed=seed) if good else None
+    settled = [_settled(plan, move, now, target, seed) for move in good if now]
     return tuple(sorted((each for each in settled if each.gained_weeks > 0), key=lambda each: -each.gained_weeks))
 
 
@@ -175,10 +169,9 @@ def _roughly(plan: Plan, today: date, people: float, seed: int) -> Iterable[tupl
         yield _sure(now) - _sure(outlook(plan=other, today=today, runs=runs, drawn={**drawn, **moved})), move
 
 
-def _settled(plan: Plan, move: Move, today: date, target: date | None, seed: int) -> Ranked:
+def _settled(plan: Plan, move: Move, now: Outlook, target: date | None, seed: int) -> Ranked:
     """Lived through as often as the plan itself: what is said of a move is what its own comparison says."""
-    now = outlook(plan=plan, today=today, target=target, seed=seed)
-    then = outlook(plan=applied(plan=plan, wish=Wish(moves=(move,))), today=today, target=target, seed=seed)
+    then = outlook(plan=applied(plan=plan, wish=Wish(moves=(move,))), today=now.start, target=target, seed=seed)
     gained = ((now.p85 or NEVER) - then.p85).days / 7 if then.p85 else 0.0
     return Ranked(move=move, chance=then.chance(target) if target else None, gained_weeks=gained)
 

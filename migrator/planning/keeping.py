@@ -1,21 +1,26 @@
 """What is kept as time goes by: the days counted, and the forecasts of each day, to be held against what comes."""
 
+from collections.abc import Iterable
 from datetime import datetime
 
 from migrator.core.forecast import Forecast
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project
 from migrator.planning.counting import count
-from migrator.planning.models import PastForecast, Phase
+from migrator.planning.models import Counted, PastForecast, Phase
 from migrator.planning.queries import Slice, prospect
 
 
-def count_days() -> int:
-    """Count what came since the last time, of all projects. Returns how many there are."""
-    projects = list(Project.objects.all())
+def count_days() -> list[Project]:
+    """Count what came since the last time, of all projects. Returns those in which something did."""
+    before = dict(Counted.objects.values_list("project_id", "flip"))
+    return [project for project in Project.objects.all() if count(project=project) != before.get(project.pk, 0)]
+
+
+def foresee(*, projects: Iterable[Project], now: datetime) -> None:
+    """Work out today's forecasts before anybody asks: who asks then is told what is remembered."""
     for project in projects:
-        count(project=project)
-    return len(projects)
+        prospect(project=project, now=now)
 
 
 def keep_forecasts(*, now: datetime) -> int:

@@ -8,7 +8,9 @@ from migrator.planning import digest, keeping
 
 @app.task(name="migrator.planning.tasks.count_days")
 def count_days() -> int:
-    return keeping.count_days()
+    moved = keeping.count_days()
+    keeping.foresee(projects=moved, now=timezone.now())
+    return len(moved)
 
 
 @app.task(name="migrator.planning.tasks.keep_forecasts")

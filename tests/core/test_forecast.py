@@ -74,11 +74,12 @@ def kept_promises(at: float) -> dict[float, float]:
 
 @pytest.mark.parametrize("at", [0.25, 0.5, 0.75])
 def test_forecast__made_along_the_way__holds_as_often_as_it_says(at: float) -> None:
-    """Three standard errors of 300 projects are 0.09 at one half, and 0.06 at 0.85."""
+    """Three standard errors of 300 projects are 0.09 at one half, and 0.06 at 0.85. It leans to the late side by some
+    points: it takes a pace that rose by luck to stay, and one that fell by luck to fall on."""
     held = kept_promises(at)
-    assert held[0.5] == pytest.approx(0.5, abs=0.09)
-    assert held[0.85] == pytest.approx(0.85, abs=0.06)
-    assert held[0.95] == pytest.approx(0.95, abs=0.045)
+    assert 0.41 <= held[0.5] <= 0.64
+    assert 0.79 <= held[0.85] <= 0.94
+    assert held[0.95] >= 0.905
 
 
 # ---------------------------------------------------------------------------------- no forecast
@@ -144,6 +145,24 @@ def test_pace__doubled__halves_the_time() -> None:
     stream = Stream(left=200, weeks=tuple(Week(done=10, added=0) for _ in range(26)))
     slow, fast = dates(stream), dates(replace(stream, pace=(2.0,)))
     assert quantile(slow.finish, 0.5) == pytest.approx(2 * quantile(fast.finish, 0.5), rel=0.02)
+
+
+def of_pace(*paces: int) -> Stream:
+    return Stream(left=200, weeks=tuple(Week(done=pace, added=0) for pace in paces))
+
+
+def test_forecast__of_a_pace_that_falls__lies_later_than_its_weeks_and_says_why() -> None:
+    falls, mixed = dates(of_pace(*range(35, 9, -1))), dates(of_pace(*range(35, 9, -2), *range(34, 9, -2)[::-1]))
+    assert falls.falls > 0.9
+    assert mixed.falls < 1 / 3 > mixed.rose
+    assert falls.p50 is not None and mixed.p95 is not None and falls.p50 > mixed.p95
+
+
+def test_forecast__of_a_pace_that_rose__lies_earlier_than_its_weeks_and_says_why() -> None:
+    rose = dates(of_pace(*range(10, 36)))
+    assert rose.rose > 0.9
+    mean, last = 200 / 22.5, 200 / 35
+    assert last <= quantile(rose.finish, 0.5) < mean
 
 
 weeks_lived = st.lists(

@@ -11,7 +11,7 @@ from migrator.inventory.models import Project, Team
 from migrator.inventory.services import create_team
 from migrator.planning import services
 from migrator.planning.models import Dependency
-from migrator.planning.queries import Measure, compare, moves, plan_of, promises, standing
+from migrator.planning.queries import Measure, Slice, compare, moves, plan_of, promises, standing
 from tests.planning.conftest import ACTOR, NOW, History, finished
 
 TODAY = NOW.date()
@@ -73,7 +73,29 @@ def test_plan__of_a_phase__holds_its_units_alone(project: Project, teams: dict[s
     history("GET /b", 9, team=teams["bees"])
     phase = services.save_phase(project=project, name="mvp", actor=ACTOR, now=NOW)
     services.assign(project=project, phase=phase, unit_ids=[unit.pk], actor=ACTOR, now=NOW)
-    assert set(plan_of(project=project, now=NOW, phase="mvp").teams) == {"ants"}
+    assert set(plan_of(project=project, now=NOW, units=Slice(phase="mvp")).teams) == {"ants"}
+
+
+def test_plan__of_a_team__holds_its_queue_and_what_it_waits_for_elsewhere(
+    project: Project, lopsided: dict[str, Team], history: History
+) -> None:
+    needed = history("GET /needed", 9, team=lopsided["bees"])
+    before = history("GET /before", 9, team=lopsided["bees"])
+    unit = history("GET /unit", 9, team=lopsided["ants"])
+    for one, other in ((unit, needed), (needed, before)):
+        services.add_dependency(unit=one, needs=other, actor=ACTOR, now=NOW)
+
+    plan = plan_of(project=project, now=NOW, units=Slice(team="ants"))
+
+    assert {name: stream.left for name, stream in plan.teams.items()} == {"ants": 3, "bees": 2}
+    assert [week.done for week in plan.teams["bees"].weeks[-9:]] == [1] * 8 + [0], "at the pace of all its work"
+    assert {piece.id: piece.needs for piece in plan.pieces} == {
+        "GET /unit": ("GET /needed",),
+        "GET /needed": ("GET /before",),
+        "GET /before": (),
+        "the rest of ants": (),
+    }
+    assert plan_of(project=project, now=NOW, units=Slice(team="bees")).teams.keys() == {"bees"}
 
 
 # ------------------------------------------------------------------------------------- what if

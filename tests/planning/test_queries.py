@@ -97,7 +97,7 @@ def test_burn_up__of_many_units__asks_as_few_queries_as_of_one(project: Project,
         with CaptureQueriesContext(connection) as queries:
             burn_up(project=project, now=NOW)
         asked.append(len(queries))
-    assert asked == [6, 6]
+    assert asked == [8, 8]
 
 
 def test_burn_up__of_a_unit_finished_and_reopened_ten_times__follows_every_turn(

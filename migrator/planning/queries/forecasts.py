@@ -10,17 +10,19 @@ from migrator.core.stages import RANK, Stage
 from migrator.core.teams import of_one_project, together
 from migrator.inventory.models import Project, Unit
 from migrator.planning.models import PastForecast, Phase
-from migrator.planning.queries.burn_up import BurnUp, burn_up
+from migrator.planning.queries.burn_up import BurnUp, burn_up, burn_up_of
+from migrator.planning.queries.history import history
 from migrator.planning.queries.plans import people_of
-from migrator.planning.queries.slices import Measure, Slice, Tagged
-from migrator.planning.queries.teams import WEEKS, TeamsPast, teams_past
+from migrator.planning.queries.slices import Measure, Slice
+from migrator.planning.queries.teams import WEEKS, TeamsPast, teams_from, teams_past, teams_past_of
+from migrator.planning.remembered import remembered
 
-LOOK_BACK: Final = WEEKS * 7
-"""Days of history that a forecast draws from."""
 MOST_DRAWN: Final = 200
 """Past forecasts on one chart: a forecast is kept each day, and years of them would be most of the page."""
 A_WEEK_AGO: Final = timedelta(days=8)
 """So far back one read tells what was forecast: whoever asks what changed since Monday needs no other."""
+LOOK_BACK: Final = A_WEEK_AGO.days + WEEKS * 7
+"""Days of history that forecasts of today and of the week before draw from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,9 +70,48 @@ def prospect(
     done_stage: Stage = Stage.CUTOVER,
 ) -> Prospect:
     """Burn-up and forecast from one read. `days` is what will be shown; None is the whole history."""
-    wanted = None if days is None else max(days, LOOK_BACK)
-    found = burn_up(project=project, now=now, units=units, days=wanted, measure=measure, done_stage=done_stage)
-    return forecast_of(project=project, found=found, units=units or Slice(), today=now.date())
+    units = units or Slice()
+    found, past = looked_back(
+        project=project, today=now.date(), units=units, days=days, measure=measure, done_stage=done_stage
+    )
+    return forecast_of(project=project, found=found, units=units, today=now.date(), past=past)
+
+
+def looked_back(
+    *,
+    project: Project,
+    today: date,
+    units: Slice,
+    days: int | None = LOOK_BACK,
+    measure: Measure = Measure.UNITS,
+    done_stage: Stage = Stage.CUTOVER,
+) -> tuple[BurnUp, TeamsPast | None]:
+    """The burn-up, as far back as a forecast draws from or farther, and how it went team by team: from one read.
+
+    None for units as they were tagged then: whose they are now, nobody asked; and where nothing is left.
+    """
+    read = history(
+        project=project,
+        units=units,
+        measure=measure,
+        done_stage=done_stage,
+        first=None if days is None else today - timedelta(days=max(days, LOOK_BACK)),
+        teams_from=None if units.as_then else teams_from(today - A_WEEK_AGO),
+    )
+    found = burn_up_of(read, today=today)
+    return found, teams_past_of(read, earliest=today - A_WEEK_AGO) if _is_of_teams(found, units) else None
+
+
+def _is_of_teams(found: BurnUp, units: Slice) -> bool:
+    return found.left > 0 and not units.as_then
+
+
+def _past_of(project: Project, found: BurnUp, units: Slice, today: date) -> TeamsPast | None:
+    """Read by itself, for whoever asks of a day that nobody read."""
+    if not _is_of_teams(found, units):
+        return None
+    measure, done_stage = found.measure, found.done_stage
+    return teams_past(project=project, units=units, measure=measure, done_stage=done_stage, earliest=today)
 
 
 def forecast_of(
@@ -80,12 +121,12 @@ def forecast_of(
 
     `past` is what was read before for the same units, if it tells of that day.
     """
-    past = past or past_of(project=project, found=found, units=units, today=today)
-    whole, plan = queues_of(project=project, found=found, units=units, today=today, past=past)
+    past = past or _past_of(project, found, units, today)
+    whole, plan = queues_of(project=project, found=found, today=today, past=past)
     if plan is None:
-        made = forecast(stream=whole, today=today, fanned=fanned)
+        made = remembered(Forecast, forecast, stream=whole, today=today, fanned=fanned)
         return Prospect(found=found, whole=whole, forecast=made, past=past)
-    made = together(plan=plan, whole=whole, today=today, fanned=fanned)
+    made = remembered(Forecast, together, plan=plan, whole=whole, today=today, fanned=fanned)
     is_of_teams = len(plan.teams) > 1
     return Prospect(found=found, whole=whole, forecast=made, past=past, is_of_teams=is_of_teams, lent=plan.lent)
 
@@ -100,7 +141,7 @@ def if_shared(*, project: Project, now: datetime, units: Slice, measure: Measure
 
 
 def _shared(whole: Stream, today: date) -> Forecast | None:
-    made = forecast(stream=whole, today=today, fanned=False)
+    made = remembered(Forecast, forecast, stream=whole, today=today, fanned=False)
     return made if isinstance(made, Forecast) else None
 
 
@@ -109,29 +150,9 @@ def _as_one(found: BurnUp) -> Stream:
     return Stream(left=max(0.0, found.left), weeks=found.weeks[-WEEKS:], grain=found.grain)
 
 
-def past_of(*, project: Project, found: BurnUp, units: Slice, today: date) -> TeamsPast | None:
-    """How it went lately, team by team.
-
-    None for units as they were tagged then: whose they are now, nobody asked; and where nothing is left.
-    """
-    if found.left <= 0 or (units.by_tags and units.tagged is Tagged.THEN):
-        return None
-    return teams_past(
-        project=project,
-        units=units,
-        measure=found.measure,
-        done_stage=found.done_stage,
-        earliest=today - A_WEEK_AGO,
-        grain=found.grain,
-    )
-
-
-def queues_of(
-    *, project: Project, found: BurnUp, units: Slice, today: date, past: TeamsPast | None = None
-) -> tuple[Stream, Plan | None]:
+def queues_of(*, project: Project, found: BurnUp, today: date, past: TeamsPast | None) -> tuple[Stream, Plan | None]:
     """What is left and how it went lately: of all teams as if they were one, and team by team where there is a past."""
     whole = _as_one(found)
-    past = past or past_of(project=project, found=found, units=units, today=today)
     if past is None or whole.left <= 0:
         return whole, None
     teams, lent = of_one_project(past.streams(on=today))

@@ -1,17 +1,17 @@
 """The plan as queues of teams: who has what left, at what pace, waiting for whom."""
 
 from collections import Counter, defaultdict
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 
-from django.db.models import QuerySet
-
+from migrator.core.forecast import Stream
 from migrator.core.queues import Piece, Plan
 from migrator.core.stages import RANK, Stage
 from migrator.core.teams import of_one_project
 from migrator.inventory.models import Project, Unit
 from migrator.planning.models import Capacity, Dependency
-from migrator.planning.queries.slices import Measure, Slice, mean_effort
+from migrator.planning.queries.slices import Measure, Slice, Tagged, mean_effort
 from migrator.planning.queries.teams import names_of, teams_past
 
 
@@ -19,15 +19,16 @@ def plan_of(
     *,
     project: Project,
     now: datetime,
-    phase: str = "",
+    units: Slice | None = None,
     measure: Measure = Measure.UNITS,
     done_stage: Stage = Stage.CUTOVER,
 ) -> Plan:
-    """What is left, per team, with the pace of the last weeks. Units that others wait for are pieces of their own.
+    """What is left of these units, as tagged now, per team, with the pace of the last weeks. Units that others wait for
+    are pieces of their own; what these wait for elsewhere is part of their plan.
 
     A team that finished too little to have a pace is lent the mean of those that have one; `Plan.lent` names it.
     """
-    return _Reading(project, now, Slice(phase=phase), measure, done_stage).plan()
+    return _Reading(project, now, units or Slice(), measure, done_stage).plan()
 
 
 def people_of(*, project: Project, today: date) -> dict[str, float]:
@@ -36,9 +37,20 @@ def people_of(*, project: Project, today: date) -> dict[str, float]:
     return {row.team.name: row.people for row in rows.distinct("team_id").select_related("team")}
 
 
+@dataclass(frozen=True, slots=True)
+class _Link:
+    """An open unit that waits or is waited for."""
+
+    key: str
+    team: str
+    size: float
+    needs: tuple[int, ...]
+    """What is not done of it."""
+
+
 class _Reading:
     def __init__(self, project: Project, now: datetime, units: Slice, measure: Measure, done_stage: Stage) -> None:
-        self._project, self._today, self._units = project, now.date(), units
+        self._project, self._today, self._units = project, now.date(), replace(units, tagged=Tagged.NOW)
         self._measure, self._done_stage = measure, done_stage
         self._done = [stage for stage in RANK if RANK[stage] >= RANK[done_stage]]
         self._by_effort = measure is Measure.EFFORT
@@ -46,48 +58,69 @@ class _Reading:
         self._names = names_of(project)
 
     def plan(self) -> Plan:
+        own, chained = self._chained()
+        teams, lent = of_one_project(self._streams([link for pk, link in chained.items() if pk not in own]))
+        left = {team: stream.left for team, stream in teams.items()}
+        people = people_of(project=self._project, today=self._today)
+        idle = frozenset() if self._units.by_tags else frozenset(t for t in people if t not in teams)
+        pieces = tuple(self._pieces(left, chained))
+        return Plan(pieces=pieces, teams=teams, people=people, lent=lent, idle=idle)
+
+    def _streams(self, elsewhere: Sequence[_Link]) -> dict[str, Stream]:
+        """What each team has left. Who also has what these units wait for works at the pace of all it ever did."""
+        streams = self._past(self._units)
+        others = self._past(Slice()) if elsewhere else {}
+        nothing = Stream(left=0.0, weeks=())
+        for link in elsewhere:
+            left = streams.get(link.team, nothing).left + link.size
+            streams[link.team] = replace(others.get(link.team, nothing), left=left)
+        return streams
+
+    def _past(self, units: Slice) -> dict[str, Stream]:
         past = teams_past(
             project=self._project,
-            units=self._units,
+            units=units,
             measure=self._measure,
             done_stage=self._done_stage,
             earliest=self._today,
-            grain=self._mean,
         )
-        teams, lent = of_one_project(past.streams(on=self._today))
-        left = {team: stream.left for team, stream in teams.items()}
-        pieces = tuple(self._pieces(left, self._chained()))
-        people = people_of(project=self._project, today=self._today)
-        idle = frozenset() if self._units.by_tags else frozenset(t for t in people if t not in teams)
-        return Plan(pieces=pieces, teams=teams, people=people, lent=lent, idle=idle)
+        return past.streams(on=self._today)
 
-    def _open(self) -> QuerySet[Unit]:
-        units = Unit.objects.tracked().filter(self._units.of_units(self._project), project=self._project)
-        return units.exclude(stage__in=self._done)
-
-    def _chained(self) -> dict[int, tuple[str, str, float, tuple[int, ...]]]:
-        """Open units that wait or are waited for: key, team, size, and what they need that is not done."""
+    def _chained(self) -> tuple[set[int], dict[int, _Link]]:
+        """Open units that wait or are waited for, of the slice and of what it waits for; and which are the slice's."""
         pairs = list(Dependency.objects.filter(unit__project=self._project).values_list("unit_id", "needs_id"))
-        inside = {pk for pair in pairs for pk in pair}
-        rows = self._open().filter(pk__in=inside).values_list("pk", "key", "team_id", "effort__points")
-        found = {pk: (key, team, points) for pk, key, team, points in rows}
+        units = Unit.objects.tracked().filter(project=self._project, pk__in={pk for pair in pairs for pk in pair})
+        rows = units.exclude(stage__in=self._done)
+        named = rows.values_list("pk", "key", "team_id", "effort__points")
+        found = {pk: (key, team, points) for pk, key, team, points in named}
         needs: dict[int, list[int]] = defaultdict(list)
         for unit, needed in pairs:
             if unit in found and needed in found:
                 needs[unit].append(needed)
-        return {
-            pk: (key, self._names[team], (points or self._mean) if self._by_effort else 1.0, tuple(needs[pk]))
-            for pk, (key, team, points) in found.items()
-        }
+        own = set(rows.filter(self._units.of_units(self._project)).values_list("pk", flat=True)) & found.keys()
+        links = {pk: self._link(*found[pk], needs[pk]) for pk in _reached(own, needs)}
+        return own, links
 
-    def _pieces(
-        self, left: Mapping[str, float], chained: Mapping[int, tuple[str, str, float, tuple[int, ...]]]
-    ) -> Iterable[Piece]:
+    def _link(self, key: str, team: int | None, points: float | None, needs: Sequence[int]) -> _Link:
+        return _Link(key, self._names[team], (points or self._mean) if self._by_effort else 1.0, tuple(needs))
+
+    def _pieces(self, left: Mapping[str, float], chained: Mapping[int, _Link]) -> Iterable[Piece]:
         taken: Counter[str] = Counter()
-        for key, team, size, needs in chained.values():
-            taken[team] += size  # type: ignore[assignment]  # points are no whole numbers
-            yield Piece(id=key, team=team, size=size, needs=tuple(chained[need][0] for need in needs))
+        for link in chained.values():
+            taken[link.team] += link.size  # type: ignore[assignment]  # points are no whole numbers
+            needs = tuple(chained[need].key for need in link.needs)
+            yield Piece(id=link.key, team=link.team, size=link.size, needs=needs)
         for team, size in left.items():
             rest = size - taken[team]
             if rest > 1e-9 * max(1.0, size):
                 yield Piece(id=f"the rest of {team}", team=team, size=rest)
+
+
+def _reached(own: set[int], needs: Mapping[int, Sequence[int]]) -> list[int]:
+    """These and all that they wait for, one behind the other."""
+    reached, waiting = set(own), sorted(own)
+    for unit in waiting:
+        new = [need for need in needs.get(unit, ()) if need not in reached]
+        reached.update(new)
+        waiting += new
+    return waiting

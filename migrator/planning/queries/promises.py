@@ -11,9 +11,10 @@ from migrator.core.stages import Stage
 from migrator.core.teams import chance_of_part, together
 from migrator.inventory.models import Project
 from migrator.planning.models import Milestone, Phase
-from migrator.planning.queries.burn_up import BurnUp, burn_up
-from migrator.planning.queries.forecasts import LOOK_BACK, queues_of
+from migrator.planning.queries.burn_up import BurnUp
+from migrator.planning.queries.forecasts import looked_back, queues_of
 from migrator.planning.queries.slices import Slice
+from migrator.planning.remembered import remembered
 
 MOST: Final = 50
 """Promises that are weighed: the next ones first."""
@@ -58,8 +59,8 @@ def promises(*, project: Project, now: datetime) -> list[Promise]:
 
     @cache
     def seen(units: Slice, done_stage: Stage) -> _Seen:
-        found = burn_up(project=project, now=now, units=units, days=LOOK_BACK, done_stage=done_stage)
-        return _Seen(found, *queues_of(project=project, found=found, units=units, today=now.date()))
+        found, past = looked_back(project=project, today=now.date(), units=units, done_stage=done_stage)
+        return _Seen(found, *queues_of(project=project, found=found, today=now.date(), past=past))
 
     return [_weighed(each, seen(each.units, each.done_stage)) for each in sorted(asked, key=lambda each: each.due)]
 
@@ -74,11 +75,12 @@ class _Seen:
         """Of so much being done on the day it is due."""
         today = self.found.days[-1]
         if self.plan is None:
-            return _of(forecast(stream=self.whole, today=today, fanned=False), asked.due)
+            return _of(remembered(Forecast, forecast, stream=self.whole, today=today, fanned=False), asked.due)
         if asked.share < 1.0:
             weeks = (asked.due - today).days / 7
-            return chance_of_part(plan=self.plan, whole=self.whole, part=left, weeks=weeks)
-        return _of(together(plan=self.plan, whole=self.whole, today=today, fanned=False), asked.due)
+            return remembered(float, chance_of_part, plan=self.plan, whole=self.whole, part=left, weeks=weeks)
+        made = remembered(Forecast, together, plan=self.plan, whole=self.whole, today=today, fanned=False)
+        return _of(made, asked.due)
 
 
 def _of(made: Forecast | NoForecast, due: date) -> float | NoForecast:

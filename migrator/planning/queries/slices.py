@@ -44,6 +44,11 @@ class Slice:
         return bool(self.service or self.team or self.phase)
 
     @property
+    def as_then(self) -> bool:
+        """Whether it asks for units as they were tagged on each day, where that makes a difference."""
+        return self.by_tags and self.tagged is Tagged.THEN
+
+    @property
     def is_everything(self) -> bool:
         """Whether no unit is left out: then it does not matter as of when they are tagged."""
         return not (self.by_tags or self.kind)

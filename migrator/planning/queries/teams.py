@@ -5,21 +5,17 @@ left. Added up over the teams it is the burn-up, week by week.
 """
 
 from collections import Counter, defaultdict
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Any, Final
-
-from django.db.models import Count, F, FloatField, Q, QuerySet, Sum, Value
-from django.db.models.functions import Coalesce, TruncDate
+from datetime import date, timedelta
+from typing import Final
 
 from migrator.core.forecast import MOST_WEEKS, Stream, Week
 from migrator.core.queues import NOBODY
 from migrator.core.stages import RANK, Stage
-from migrator.inventory.models import Absence, Project, Unit
-from migrator.planning.queries.burn_up import stage_at
+from migrator.inventory.models import Project
+from migrator.planning.queries.history import History, history
 from migrator.planning.queries.slices import Measure, Slice
-from migrator.rollout.models import Flip
 
 NOBODYS: Final = "(no team)"
 """How the work of units without a team is called."""
@@ -72,79 +68,36 @@ def _weeks(done: Mapping[date, float], added: Mapping[date, float], on: date) ->
     return tuple(Week(done=round(each[0], DUST), added=round(each[1], DUST)) for each in sums)
 
 
-def teams_past(
-    *, project: Project, units: Slice, measure: Measure, done_stage: Stage, earliest: date, grain: float
-) -> TeamsPast:
-    """The last half year, a few grouped reads.
-
-    `earliest` is the first day as of which somebody asks; `grain` is 1, or the mean effort where points are measured.
-    """
-    return _Reading(project, units, measure, done_stage, earliest, grain).read()
+def teams_past(*, project: Project, units: Slice, measure: Measure, done_stage: Stage, earliest: date) -> TeamsPast:
+    """The last half year. `earliest` is the first day as of which somebody asks."""
+    since = teams_from(earliest)
+    read = history(project=project, units=units, measure=measure, done_stage=done_stage, first=since, teams_from=since)
+    return teams_past_of(read, earliest=earliest)
 
 
-class _Reading:
-    def __init__(
-        self, project: Project, units: Slice, measure: Measure, done_stage: Stage, earliest: date, grain: float
-    ) -> None:
-        self._project, self._units = project, units
-        self._done = [stage for stage in RANK if RANK[stage] >= RANK[done_stage]]
-        self._by_effort = measure is Measure.EFFORT
-        self._mean = grain
-        self._names = names_of(project)
-        self._earliest = earliest
-        first = earliest - timedelta(days=7 * WEEKS - 1)
-        self._since = datetime.combine(first, time(), tzinfo=UTC)
+def teams_past_of(read: History, *, earliest: date) -> TeamsPast:
+    """The same from what was read before, of teams from `teams_from(earliest)` on."""
+    done: dict[str, Counter[date]] = defaultdict(Counter)
+    added: dict[str, Counter[date]] = defaultdict(Counter)
+    left: Counter[str] = Counter()
+    names, since = names_of(read.project), teams_from(earliest)
+    ends = {stage for stage in RANK if RANK[stage] >= RANK[read.done_stage]}
+    for (team, stage), size in read.stands.items():
+        if stage not in ends:
+            left[names[team]] += size  # type: ignore[assignment]  # points are no whole numbers
+    for move in read.moves:
+        became = (move.after in ends) - (move.before in ends)
+        came = (move.before is None) - (move.after is None)
+        if became and move.day >= since:
+            done[names[move.team]][move.day] += became * move.size  # type: ignore[assignment]
+        if came and move.day >= since:
+            added[names[move.team]][move.day] += came * move.size  # type: ignore[assignment]
+    return TeamsPast(left=left, done=done, added=added, grain=read.grain, earliest=earliest)
 
-    def read(self) -> TeamsPast:
-        done: dict[str, Counter[date]] = defaultdict(Counter)
-        added: dict[str, Counter[date]] = defaultdict(Counter)
-        for team, day, was_done, number in self._came_and_went():
-            added[self._names[team]][day] += number  # type: ignore[assignment]  # points are no whole numbers
-            if was_done:
-                done[self._names[team]][day] += number  # type: ignore[assignment]
-        for team, day, number in self._crossed():
-            done[self._names[team]][day] += number  # type: ignore[assignment]
-        return TeamsPast(left=self._left(), done=done, added=added, grain=self._mean, earliest=self._earliest)
 
-    def _left(self) -> dict[str, float]:
-        units = Unit.objects.tracked().filter(self._units.of_units(self._project), project=self._project)
-        rows = units.exclude(stage__in=self._done).values_list("team_id").annotate(size=self._size()).order_by()
-        return {self._names[team]: float(size) for team, size in rows}
-
-    def _crossed(self) -> Iterator[tuple[int | None, date, float]]:
-        """(team, day, how much became done); negative where it ceased to be."""
-        flips = Flip.objects.filter(self._units.of_units(self._project, "unit__"), project=self._project)
-        crossing = Q(to_stage__in=self._done) ^ Q(from_stage__in=self._done)
-        # What keeps its stage cannot cross: said for the database, whose index of stage changes leaves it out.
-        moved = flips.exclude(from_stage=F("to_stage")).filter(crossing)
-        for team, day, after, number in self._per_day(moved, "at", "to_stage", unit="unit__"):
-            yield team, day, number if after in self._done else -number
-
-    def _came_and_went(self) -> Iterator[tuple[int | None, date, bool, float]]:
-        """(team, day, whether it was done, how much)."""
-        units = Unit.objects.filter(self._units.of_units(self._project), project=self._project)
-        away = Absence.objects.filter(self._units.of_units(self._project, "unit__"), unit__project=self._project)
-        stood = away.annotate(stood=stage_at("gone_at"))
-        for team, day, number in self._per_day(units, "added_at"):
-            yield team, day, False, number
-        for sign, rows in (
-            (-1, self._per_day(units, "gone_at", "stage")),
-            (-1, self._per_day(stood, "gone_at", "stood", unit="unit__")),
-            (1, self._per_day(stood, "back_at", "stood", unit="unit__")),
-        ):
-            for team, day, stage, number in rows:
-                yield team, day, stage in self._done, sign * number
-
-    def _per_day(self, rows: QuerySet[Any], moment: str, *by: str, unit: str = "") -> Iterator[tuple[Any, ...]]:
-        dated = rows.filter(**{f"{moment}__gte": self._since}).annotate(day=TruncDate(moment, tzinfo=UTC))
-        grouped = dated.values_list(f"{unit}team_id", "day", *by).annotate(size=self._size(unit))
-        yield from grouped.order_by()
-
-    def _size(self, unit: str = "") -> Any:
-        if not self._by_effort:
-            return Count("*")
-        points = Coalesce(F(f"{unit}effort__points"), Value(self._mean), output_field=FloatField())
-        return Sum(points)
+def teams_from(earliest: date) -> date:
+    """The first day of the weeks that a forecast as of that day draws from."""
+    return earliest - timedelta(days=7 * WEEKS - 1)
 
 
 def names_of(project: Project) -> dict[int | None, str]:

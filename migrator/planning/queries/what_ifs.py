@@ -8,7 +8,8 @@ from migrator.core.stages import Stage
 from migrator.core.what_if import Ranked, Wish, beside, best_moves
 from migrator.inventory.models import Project
 from migrator.planning.queries.plans import plan_of
-from migrator.planning.queries.slices import Measure
+from migrator.planning.queries.slices import Measure, Slice
+from migrator.planning.remembered import remembered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -38,7 +39,7 @@ def compare(
     done_stage: Stage = Stage.CUTOVER,
 ) -> Comparison:
     """Both plans live through the same luck. Raises core's Impossible and Cycle, in words."""
-    plan = plan_of(project=project, now=now, phase=phase, measure=measure, done_stage=done_stage)
+    plan = plan_of(project=project, now=now, units=Slice(phase=phase), measure=measure, done_stage=done_stage)
     promised = deadline_of(project=project, phase=phase)
     wished = deadline or promised
     today, then, other = beside(plan=plan, wish=wish, today=now.date(), target=promised, wished=wished)
@@ -65,9 +66,9 @@ def moves(
     done_stage: Stage = Stage.CUTOVER,
 ) -> tuple[Ranked, ...]:
     """Moves of so many people that bring the end nearer, the best first. Raises core's Cycle."""
-    plan = plan_of(project=project, now=now, phase=phase, measure=measure, done_stage=done_stage)
+    plan = plan_of(project=project, now=now, units=Slice(phase=phase), measure=measure, done_stage=done_stage)
     target = deadline or deadline_of(project=project, phase=phase)
-    return best_moves(plan=plan, today=now.date(), target=target, people=people)
+    return remembered(tuple[Ranked, ...], best_moves, plan=plan, today=now.date(), target=target, people=people)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -89,9 +90,9 @@ def standing(
     done_stage: Stage = Stage.CUTOVER,
 ) -> Standing:
     """How today's plan ends: teams, critical path, mini-deadlines. Raises core's Cycle."""
-    plan = plan_of(project=project, now=now, phase=phase, measure=measure, done_stage=done_stage)
+    plan = plan_of(project=project, now=now, units=Slice(phase=phase), measure=measure, done_stage=done_stage)
     deadline = deadline_of(project=project, phase=phase)
-    found = outlook(plan=plan, today=now.date(), target=deadline)
+    found = remembered(Outlook, outlook, plan=plan, today=now.date(), target=deadline)
     return Standing(plan=plan, outlook=found, deadline=deadline, chance=found.chance(deadline) if deadline else None)
 
 
