@@ -9,6 +9,9 @@ from migrator.inventory.importers.spec import Format, Spec, UnitSpec
 COMMENTS: Final = "comments"
 """The one service that runs."""
 COMMENTS_TEAM: Final = "Reading"
+RUNBOOKS: Final = "https://runbooks.example.com"
+MAILS: Final = "POST /devices"
+"""A write that no rollback takes back, as its service's document declares. Some of its callers meet the candidate."""
 PILOT: Final = "reach"
 """The service that went first, to learn from."""
 
@@ -58,7 +61,15 @@ class Undertaking:
 
 def endpoint(key: str, description: str) -> UnitSpec:
     operation = Operation.READ if key.startswith("GET ") else Operation.WRITE
-    return UnitSpec(key=key, kind="endpoint", operation=operation, description=description)
+    mails = key == MAILS
+    return UnitSpec(
+        key=key,
+        kind="endpoint",
+        operation=operation,
+        description="Add to the devices, and mail whoever owns the account" if mails else description,
+        irreversible=True if mails else None,
+        runbook=f"{RUNBOOKS}/device-mails" if mails else "",
+    )
 
 
 UNDERTAKINGS: Final = (

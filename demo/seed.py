@@ -36,7 +36,7 @@ from demo.past_evidence import passing_evidence
 from demo.past_traffic import write_past_traffic
 from demo.planned import planned
 from demo.scene import MARK, Arranged, Scene, simulated
-from demo.scope import COMMENTS, COMMENTS_TEAM, UNDERTAKINGS
+from demo.scope import COMMENTS, COMMENTS_TEAM, RUNBOOKS, UNDERTAKINGS
 from demo.tokens import gateway_token, keep
 from migrator.access.models import Membership, Role
 from migrator.core.wire import Side
@@ -153,6 +153,7 @@ def _scene(project: Project) -> Scene:
     by_name = {team: inventory.create_team(project=project, name=team) for team in sorted({team for _, team in named})}
     teams = {name: by_name[team] for name, team in named}
     services = {name: inventory.save_service(project=project, name=name, **nowhere(name)) for name, _ in named}
+    services[COMMENTS] = inventory.save_service(project=project, name=COMMENTS, runbook=f"{RUNBOOKS}/{COMMENTS}")
     accounts = {name: _member(project, name, role) for name, role in PEOPLE.items()}
     name, service = OF_ONE_TEAM
     accounts[name] = _member(project, name, Role.ENGINEER, team=teams[service])

@@ -2,7 +2,8 @@
 
 import hashlib
 import secrets
-from datetime import datetime
+from datetime import datetime, timedelta
+from typing import Final
 
 from django.db.models import Q
 
@@ -10,6 +11,7 @@ from migrator.access.models import Scope, Token
 from migrator.inventory.models import Project
 
 PREFIX = "mig_"
+USE_IS_NOTED_EVERY: Final = timedelta(minutes=1)
 
 
 def create_token(
@@ -45,6 +47,13 @@ def find_token(*, secret: str, now: datetime) -> Token | None:
     """The token of this secret, unless it is unknown, expired or revoked."""
     usable = Q(revoked_at__isnull=True) & (Q(expires_at__isnull=True) | Q(expires_at__gt=now))
     return Token.objects.filter(usable, digest=digest(secret)).select_related("project", "owner").first()
+
+
+def note_use(*, token: Token, now: datetime) -> None:
+    """Remember that a token was used, at most once a minute: reads must not cost a write each."""
+    due = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USE_IS_NOTED_EVERY)
+    if token.last_used_at is None or token.last_used_at < now - USE_IS_NOTED_EVERY:
+        Token.objects.filter(due, pk=token.pk).update(last_used_at=now)
 
 
 def digest(secret: str) -> str:

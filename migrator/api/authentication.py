@@ -1,10 +1,8 @@
 """Who calls: a program with a bearer token, or a person with a session."""
 
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any, ClassVar
 
-from django.db.models import Q
 from django.utils import timezone
 from rest_framework.authentication import BaseAuthentication, get_authorization_header
 from rest_framework.authentication import SessionAuthentication as DjangoSession
@@ -13,10 +11,9 @@ from rest_framework.request import Request
 
 from migrator.access.models import Scope, Token
 from migrator.access.rights import name_of
-from migrator.access.tokens import find_token
+from migrator.access.tokens import find_token, note_use
 
 SCHEME = "Bearer"
-USE_IS_NOTED_EVERY = timedelta(minutes=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,7 +46,7 @@ class TokenAuthentication(BaseAuthentication):
             raise AuthenticationFailed("This token is unknown, expired or revoked. Make one with `create_token`.")
         if token.scope in self.closed_to:
             raise PermissionDenied("A token of scope ingest opens /dataplane/, /ofrep/ and scans, not the REST API.")
-        note_use(token)
+        note_use(token=token, now=timezone.now())
         return Program(token), token
 
     def authenticate_header(self, request: Request) -> str:
@@ -60,14 +57,6 @@ class ReportingAuthentication(TokenAuthentication):
     """For what programs report of themselves: tokens of the scope ingest are welcome."""
 
     closed_to = frozenset()
-
-
-def note_use(token: Token) -> None:
-    """Remember that a token was used, at most once a minute: reads must not cost a write each."""
-    now = timezone.now()
-    due = Q(last_used_at__isnull=True) | Q(last_used_at__lt=now - USE_IS_NOTED_EVERY)
-    if token.last_used_at is None or token.last_used_at < now - USE_IS_NOTED_EVERY:
-        Token.objects.filter(due, pk=token.pk).update(last_used_at=now)
 
 
 class SessionAuthentication(DjangoSession):

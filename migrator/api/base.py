@@ -77,7 +77,9 @@ class ProjectView(GenericAPIView[Any]):
 class UnitView(ProjectView):
     """A view below `/units/{id}/`."""
 
-    units: ClassVar[QuerySet[Unit]] = Unit.objects.select_related("project", "service", "team", "contested_by")
+    units: ClassVar[QuerySet[Unit]] = Unit.objects.select_related(
+        "project", "service", "team", "contested_by", "parent"
+    )
 
     @cached_property
     def unit(self) -> Unit:

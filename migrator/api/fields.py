@@ -8,6 +8,7 @@ from drf_spectacular.utils import extend_schema_field
 from rest_framework import serializers
 
 from migrator.core.stages import Stage, percent
+from migrator.inventory.runbooks import MAX_RUNBOOK, validate_runbook
 
 
 @extend_schema_field({"type": "number", "minimum": 0, "maximum": 100, "multipleOf": 0.01})
@@ -42,6 +43,13 @@ class StageField(serializers.ChoiceField):
         if not isinstance(data, str) or data not in list(Stage):
             raise serializers.ValidationError(f"{shown(data)} is no stage. Stages: {', '.join(Stage)}.")
         return Stage(data)
+
+
+class RunbookField(serializers.CharField):
+    """An http or https address, or words; empty for none. Too long or of another scheme is refused with the remedy."""
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(max_length=MAX_RUNBOOK, allow_blank=True, validators=[validate_runbook], **options)
 
 
 def shown(data: Any) -> str:

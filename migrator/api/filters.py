@@ -55,6 +55,7 @@ class UnitFilter(FilterSet):  # type: ignore[misc]
     service = django_filters.CharFilter(field_name="service__name", label="A service's name.")
     team = django_filters.CharFilter(field_name="team__name", label="A team's name.")
     parent = IdFilter(field_name="parent_id", label="Id of the endpoint whose fields are wanted.")
+    irreversible = django_filters.BooleanFilter(label="Writes that no rollback takes back.")
     gone = django_filters.BooleanFilter(method="filter_gone", label="Units that are tracked no longer.")
 
     class Meta:

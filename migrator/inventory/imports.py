@@ -5,12 +5,13 @@ already are not touched. 100,000 units arrive in a handful of statements.
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime
 from typing import Any, Final
 
 from django.db import connection, transaction
 
+from migrator.core.stages import Operation
 from migrator.inventory import versions
 from migrator.inventory.importers.reconciling import Change, Known, Plan, reconcile
 from migrator.inventory.importers.spec import Spec, UnitSpec, shape_of
@@ -28,10 +29,10 @@ Progress = Callable[[int, int], None]
 _UPDATE: Final = """
     UPDATE inventory_unit AS unit
     SET key = wanted.key, kind = wanted.kind, description = wanted.description, label = wanted.label,
-        parent_id = wanted.parent_id,
+        parent_id = wanted.parent_id, runbook = wanted.runbook, irreversible = wanted.irreversible,
         gone_at = NULL, table_version = CASE WHEN wanted.rerouted THEN %s ELSE unit.table_version END
-    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::boolean[])
-        AS wanted(id, key, kind, description, label, parent_id, rerouted)
+    FROM unnest(%s::bigint[], %s::text[], %s::text[], %s::text[], %s::text[], %s::bigint[], %s::text[], %s::boolean[],
+        %s::boolean[]) AS wanted(id, key, kind, description, label, parent_id, runbook, irreversible, rerouted)
     WHERE unit.id = wanted.id
 """
 
@@ -41,6 +42,16 @@ _REMEMBER_ABSENCES: Final = """
     SELECT id, gone_at, greatest(gone_at, %s) FROM inventory_unit WHERE id = ANY(%s) AND gone_at IS NOT NULL
 """
 """Before units come back: the history of scope goes on saying that they were not there."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Declaration:
+    """What a spec says otherwise of a tracked unit than was known: its runbook, or whether it can be undone."""
+
+    key: str
+    before: Mapping[str, str | bool]
+    after: Mapping[str, str | bool]
+    """Both name what differs only: `runbook`, `irreversible`."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -60,9 +71,13 @@ class ImportReport:
     warnings: tuple[str, ...]
     back: tuple[str, ...] = ()
     """In scope again after they were gone. They count as changed."""
+    claimed: tuple[str, ...] = ()
+    """Units of other services that this import newly marks as contested."""
+    declared: tuple[Declaration, ...] = ()
+    """Of the changed, those of which on-call is told something else from now on."""
 
     def counts(self) -> dict[str, int]:
-        return {name: len(keys) for name, keys in asdict(self).items()}
+        return {each.name: len(getattr(self, each.name)) for each in fields(self)}
 
 
 def service_for_import(*, project: Project, name: str | None, dry_run: bool = False) -> Service:
@@ -126,7 +141,7 @@ def _united(specs: Sequence[Spec]) -> tuple[dict[str, UnitSpec], list[str]]:
 def _known_units(project: Project) -> list[Known]:
     rows = Unit.objects.filter(project=project).order_by().values_list(
         "id", "key", "kind", "service_id", "parent_id", "description", "label", "source", "gone_at", "contested_by_id",
-        "candidate_bp",
+        "candidate_bp", "runbook", "irreversible", "operation",
     )  # fmt: skip
     return [
         Known(
@@ -137,13 +152,19 @@ def _known_units(project: Project) -> list[Known]:
             parent_id=parent_id,
             description=description,
             label=label,
+            runbook=runbook,
+            irreversible=irreversible,
+            writes=operation == Operation.WRITE,
             from_spec=source == Source.SPEC,
             gone=gone_at is not None,
             contested_by_id=contested_by,
             answers_callers=candidate > 0,
         )
-        for pk, key, kind, service_id, parent_id, description, label, source, gone_at, contested_by, candidate in rows
-    ]
+        for (
+            pk, key, kind, service_id, parent_id, description, label, source, gone_at, contested_by, candidate, runbook,
+            irreversible, operation,
+        ) in rows
+    ]  # fmt: skip
 
 
 def _report(plan: Plan, warnings: Sequence[str]) -> ImportReport:
@@ -159,6 +180,19 @@ def _report(plan: Plan, warnings: Sequence[str]) -> ImportReport:
         ),
         warnings=tuple(warnings),
         back=tuple(change.spec.key for change in plan.changed if change.known.gone),
+        claimed=tuple(unit.key for unit in plan.newly_contested),
+        declared=tuple(_declaration(change) for change in plan.changed if change.declares),
+    )
+
+
+def _declaration(change: Change) -> Declaration:
+    before: dict[str, str | bool] = {"runbook": change.known.runbook, "irreversible": change.known.irreversible}
+    after: dict[str, str | bool] = {"runbook": change.runbook, "irreversible": change.irreversible}
+    differing = [name for name in after if after[name] != before[name]]
+    return Declaration(
+        key=change.spec.key,
+        before={name: before[name] for name in differing},
+        after={name: after[name] for name in differing},
     )
 
 
@@ -219,6 +253,7 @@ class _Writing:
         for done, unit in enumerate(self.plan.added, start=1):
             row["id"], row["key"], row["kind"] = ids[unit.key], unit.key, unit.kind
             row["operation"], row["description"], row["label"] = unit.operation.value, unit.description, unit.label
+            row["runbook"], row["irreversible"] = unit.runbook, bool(unit.irreversible)
             row["parent_id"] = ids[unit.parent_key] if unit.parent_key else None
             # A field in the backlog is nothing to data planes: its first flip makes it known to them.
             row["table_version"] = version if unit.kind == "endpoint" else 0
@@ -246,6 +281,8 @@ class _Writing:
             spec.description if described else known.description,
             spec.label,
             self.plan.ids[spec.parent_key] if spec.parent_key else known.parent_id,
+            change.runbook,
+            change.irreversible,
             change.rerouted,
         )
 

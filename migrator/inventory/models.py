@@ -12,6 +12,7 @@ from django.db import models
 from django.db.models import Q
 
 from migrator.core.stages import ALL, LADDER, Operation, Position, Stage
+from migrator.inventory.runbooks import MAX_RUNBOOK, validate_runbook
 
 DEFAULT_TIMEOUT_MS = 60_000
 
@@ -73,6 +74,12 @@ class Service(models.Model):
     )
     legacy_capacity = models.FloatField(
         null=True, blank=True, help_text="Requests per second that legacy can still take; empty where nobody measured."
+    )
+    runbook = models.CharField(
+        max_length=MAX_RUNBOOK,
+        blank=True,
+        validators=[validate_runbook],
+        help_text="What to do at night about its units that name none: an address, or where it lies.",
     )
 
     class Meta:
@@ -152,6 +159,16 @@ class Unit(models.Model):
     label = models.CharField(
         max_length=200, blank=True, help_text="What marks it in its schema while it migrates, such as @override."
     )
+    runbook = models.CharField(
+        max_length=MAX_RUNBOOK,
+        blank=True,
+        validators=[validate_runbook],
+        help_text="What to do about it at night: an address, or words that say where it lies.",
+    )
+    irreversible = models.BooleanField(
+        default=False,
+        help_text="What it did cannot be taken back by rolling back, such as a payment or a mail. Only for writes.",
+    )
     added_at = models.DateTimeField()
     gone_at = models.DateTimeField(null=True, blank=True)
 
@@ -186,6 +203,10 @@ class Unit(models.Model):
                 for rung in LADDER
             ),
             models.CheckConstraint(condition=Q(stage__in=[s.value for s in Stage]), name="unit_stage_known"),
+            models.CheckConstraint(
+                condition=Q(irreversible=False) | Q(operation=Operation.WRITE.value),
+                name="only_writes_are_irreversible",
+            ),
         ]
         indexes: ClassVar = [
             # Read by data planes: what changed since the table they have.
@@ -198,6 +219,8 @@ class Unit(models.Model):
             # Read by the burn-up: how scope grew, and how it shrank.
             models.Index(fields=["project", "added_at"], name="unit_scope_history"),
             models.Index(fields=["project", "gone_at"], name="unit_gone", condition=Q(gone_at__isnull=False)),
+            # Read by the burn-up and the forecast: how much of each team stands where.
+            models.Index(fields=["project", "team", "stage"], name="unit_of_team_stands", condition=Q(gone_at=None)),
             # Read by the burndown: what has stood longest where it stands.
             models.Index(fields=["project", "stage_since"], name="unit_standing", condition=Q(gone_at__isnull=True)),
         ]
@@ -208,6 +231,12 @@ class Unit(models.Model):
     @property
     def position(self) -> Position:
         return Position(stage=Stage(self.stage), candidate=self.candidate_bp, mirror=self.mirror_bp)
+
+    @property
+    def runbook_in_force(self) -> str:
+        """Its own, else its endpoint's, else its service's; empty where none of them names one."""
+        of_parent = self.parent.runbook if self.parent else ""
+        return self.runbook or of_parent or self.service.runbook
 
     @property
     def answers_from_candidate(self) -> bool:

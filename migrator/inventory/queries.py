@@ -1,8 +1,9 @@
 """Reads of the inventory, as plain data. Lists page by key, so that page 2,000 costs what page 1 costs."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import datetime
+from typing import Final
 
 from django.db.models import Count, Max, Min, Q, QuerySet
 from django.db.models.functions import Coalesce
@@ -54,6 +55,8 @@ class UnitRow:
     contested: bool
     """Two services claim to own its data."""
     risk: str = ""
+    irreversible: bool = False
+    """What it did cannot be taken back."""
     children: int = 0
     """Fields under it."""
 
@@ -116,8 +119,19 @@ def unit_row(unit: Unit, *, children: int = 0) -> UnitRow:
         parent_id=unit.parent_id,
         contested=unit.contested_by_id is not None,
         risk=unit.risk,
+        irreversible=unit.irreversible,
         children=children,
     )
+
+
+def runbooks_of(*, unit_ids: Collection[int]) -> dict[int, str]:
+    """Where it is written what to do about some units, by unit: `Unit.runbook_in_force`. Units without one left out."""
+    rows = Unit.objects.filter(pk__in=unit_ids).values_list("pk", "runbook", "parent__runbook", "service__runbook")
+    return {pk: found for pk, *named in rows.order_by() if (found := next(filter(None, named), ""))}
+
+
+WITHOUT_RUNBOOK: Final = Q(runbook="", service__runbook="") & (Q(parent__isnull=True) | Q(parent__runbook=""))
+"""Units about which nobody wrote down what to do."""
 
 
 def stage_counts(*, project: Project) -> dict[Stage, int]:

@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import fields
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
@@ -16,6 +16,7 @@ from migrator.core.stages import Operation
 from migrator.core.wire import Manners, Side
 from migrator.inventory import versions
 from migrator.inventory.models import Deploy, Kind, ObservedEndpoint, Project, Service, Source, Team, Unit
+from migrator.inventory.runbooks import flaw
 
 
 class Invalid(ValueError):
@@ -88,6 +89,7 @@ def save_service(*, project: Project, name: str, **fields: Any) -> Service:
     for side in ("legacy_url", "candidate_url"):
         if fields.get(side):
             check_address(side, fields[side])
+    fields = _with_runbook(fields)
     service, _ = Service.objects.update_or_create(project=project, name=name, defaults=fields)
     versions.advance(project_id=project.pk)
     return service
@@ -130,10 +132,14 @@ def create_unit(
     sister: bool = False,
     cohort: str | None = None,
     description: str = "",
+    runbook: str = "",
+    irreversible: bool = False,
 ) -> Unit:
     """Track one endpoint or field, in the backlog. Raises Invalid naming the field."""
     check_key(key=key, kind=kind)
     parent = parent or find_parent(project=project, key=key, kind=kind)
+    operation = operation or default_operation(key=key, parent=parent)
+    check_irreversible(key=key, operation=operation, irreversible=irreversible)
     version = versions.advance(project_id=project.pk)
     try:
         with transaction.atomic():
@@ -142,15 +148,17 @@ def create_unit(
                 service=service,
                 key=key,
                 kind=kind,
-                operation=operation or default_operation(key=key, parent=parent),
+                operation=operation,
                 parent=parent,
                 team=team,
                 source=source,
                 sister=sister,
                 cohort=cohort,
                 description=description,
+                irreversible=irreversible,
                 added_at=now,
                 table_version=version,
+                **_with_runbook({"runbook": runbook}),
             )
     except IntegrityError:
         raise Invalid("key", f"{key} is tracked already.") from None
@@ -191,14 +199,45 @@ def default_operation(*, key: str, parent: Unit | None) -> str:
     return Operation.WRITE if is_write else Operation.READ
 
 
+def check_irreversible(*, key: str, operation: str, irreversible: bool, field: str = "irreversible") -> None:
+    """Only a write does what cannot be taken back. Raises Invalid."""
+    if irreversible and operation != Operation.WRITE:
+        raise Invalid(field, f"{key} reads: only a write can be irreversible.")
+
+
+def _with_runbook(fields: dict[str, Any]) -> dict[str, Any]:
+    """The same, with a runbook as it is kept. Raises Invalid where it names none that may be shown."""
+    if "runbook" not in fields:
+        return fields
+    runbook = fields["runbook"].strip()
+    if told := flaw(runbook):
+        raise Invalid("runbook", told)
+    return fields | {"runbook": runbook}
+
+
+SETTABLE: Final = frozenset({
+    "team", "service", "operation", "sister", "cohort", "description", "parent", "risk", "aliases", "label", "runbook",
+    "irreversible",
+})  # fmt: skip
+FOR_PEOPLE: Final = frozenset({"runbook", "irreversible"})
+"""Nothing to data planes: they need not hear of a change of these."""
+
+
 @transaction.atomic
 def change_unit(*, unit: Unit, **changes: Any) -> Unit:
-    """Change who owns a unit and how it is routed; never where it stands."""
-    allowed = {"team", "service", "operation", "sister", "cohort", "description", "parent", "risk", "aliases", "label"}
-    for field in set(changes) - allowed:
+    """Change who owns a unit, how it is routed and what is declared of it; never where it stands. Raises Invalid."""
+    for field in set(changes) - SETTABLE:
         raise Invalid(field, f"{field} is not changed here. Stage and percentages change by a flip.")
-    version = versions.advance(project_id=unit.project_id)
-    Unit.objects.filter(pk=unit.pk).update(**changes, table_version=version)
+    check_irreversible(
+        key=unit.key,
+        operation=changes.get("operation", unit.operation),
+        irreversible=changes.get("irreversible", unit.irreversible),
+        field="irreversible" if changes.get("irreversible") else "operation",
+    )
+    changes = _with_runbook(changes)
+    if set(changes) - FOR_PEOPLE:
+        changes["table_version"] = versions.advance(project_id=unit.project_id)
+    Unit.objects.filter(pk=unit.pk).update(**changes)
     return Unit.objects.get(pk=unit.pk)
 
 

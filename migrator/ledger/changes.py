@@ -5,13 +5,14 @@ from typing import Any
 
 from django.contrib.auth import get_user_model
 from django.db import transaction
+from django.db.models import Model
 
 from migrator.access.models import Membership, Role, Scope, SecondFactor, Token
 from migrator.access.rights import Actor, Right, demand
 from migrator.access.tokens import create_token
 from migrator.inventory import services as inventory
 from migrator.inventory import versions
-from migrator.inventory.models import Deploy, Project, Service, Team
+from migrator.inventory.models import Deploy, Project, Service, Team, Unit
 from migrator.inventory.services import Invalid
 from migrator.ledger.models import Kind
 from migrator.ledger.services import record
@@ -192,9 +193,14 @@ TEAM_NAME = 100
 
 
 @transaction.atomic
-def service(*, project: Project, name: str, actor: Actor, now: datetime, **fields: Any) -> Service:
-    """Make a service or change its addresses, timeouts and capacity. Raises Forbidden and inventory's Invalid."""
-    demand(actor=actor, right=Right.MANAGE)
+def service(
+    *, project: Project, name: str, actor: Actor, now: datetime, right: Right = Right.MANAGE, **fields: Any
+) -> Service:
+    """Make a service or change its addresses, timeouts, capacity and runbook. `right` is what that takes.
+
+    Raises Forbidden and inventory's Invalid.
+    """
+    demand(actor=actor, right=right)
     known = Service.objects.filter(project=project, name=name).first()
     before = {field: getattr(known, field) if known else None for field in fields}
     saved = inventory.save_service(project=project, name=name, **fields)
@@ -205,6 +211,30 @@ def service(*, project: Project, name: str, actor: Actor, now: datetime, **field
         told = {field: before[field] for field in changed}
         _record_settings(project, actor, now, headline, service=name, before=told, after=after)
     return saved
+
+
+@transaction.atomic
+def unit(*, unit: Unit, actor: Actor, now: datetime, reason: str = "", **changes: Any) -> Unit:
+    """Change what is declared of a unit. Raises Forbidden before a unit that is not theirs, and inventory's Invalid."""
+    demand(actor=actor.at(unit), right=Right.EDIT)
+    versions.lock(project_id=unit.project_id)
+    known = Unit.objects.select_related("team", "service", "parent").get(pk=unit.pk)
+    saved = inventory.change_unit(unit=known, **changes)
+    before, after = ({name: _named(getattr(each, name)) for name in changes} for each in (known, saved))
+    changed = sorted(name for name in changes if before[name] != after[name])
+    if changed:
+        body = {
+            "headline": f"{saved.key}: {', '.join(changed)}",
+            "before": {name: before[name] for name in changed},
+            "after": {name: after[name] for name in changed},
+        }
+        record(project=saved.project, kind=Kind.SETTINGS, actor=actor, now=now, body=body, unit=saved, reason=reason)
+    return saved
+
+
+def _named(value: Any) -> Any:
+    """A row by its name, anything else as it is."""
+    return str(value) if isinstance(value, Model) else value
 
 
 # ---------------------------------------------------------------------------------------- tokens

@@ -105,6 +105,7 @@ def _evidence_is_back(now: datetime) -> int:
         Event.EVIDENCE,
         evidence_key,
         lambda unit, judged: unit.stage == Stage.CANARY and judged is not None and is_stale(unit, judged, now),
+        "{key} lacks evidence no longer",
         "Evidence is back, or the candidate answers nobody here.",
         now,
     )
@@ -116,6 +117,7 @@ def _harmless(now: datetime) -> int:
         Event.HARM,
         harm_key,
         lambda _, judged: judged is not None and judged.verdict.word is Word.ROLLBACK,
+        "No need to roll back {key} any more",
         "The candidate answers nobody here, or harm is proven no longer.",
         now,
     )
@@ -125,10 +127,11 @@ def _close(
     event: Event,
     key_of: Callable[[Unit], str],
     lasts: Callable[[Unit, Judgement | None], bool],
+    title: str,
     sentence: str,
     now: datetime,
 ) -> int:
-    """Resolve the matters of one kind that do not last."""
+    """Resolve the matters of one kind that do not last. `title` names the unit by `{key}`."""
     matters = [each for each in open_matters(event=event).values() if each.unit and each.key == key_of(each.unit)]
     ids = [each.unit_id for each in matters if each.unit_id]
     serving = list(Unit.objects.serving_candidate().filter(pk__in=ids).select_related("service", "project"))
@@ -136,7 +139,7 @@ def _close(
     still = {unit.pk for unit in serving if lasts(unit, known.get(unit.pk))}
     over = [each.unit for each in matters if each.unit and each.unit_id not in still]
     for unit in over:
-        _say(unit, event, Severity.INFO, key_of(unit), f"Over: {unit.key}", sentence, now, over=True)
+        _say(unit, event, Severity.INFO, key_of(unit), title.replace("{key}", unit.key), sentence, now, over=True)
     return len(over)
 
 

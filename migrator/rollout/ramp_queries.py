@@ -181,6 +181,5 @@ def sentence(numbers: dict[str, int]) -> str:
     waiting = sum(numbers.get(state, 0) for state in NEEDS_A_PERSON)
     if not running and not waiting:
         return "No unit climbs by itself."
-    one = running == 1
-    climb = f"{running:,} unit{'' if one else 's'} climb{'s by itself' if one else ' by themselves'}"
+    climb = f"{running:,} units climb by themselves" if running > 1 else f"{running or 'No'} unit climbs by itself"
     return f"{climb}; {waiting:,} wait{'s' if waiting == 1 else ''} for you." if waiting else f"{climb}."

@@ -24,6 +24,8 @@ BATCH: Final = 10
 BUNDLE: Final = 500
 """Most messages that travel as one."""
 MINUTE: Final = timedelta(minutes=1)
+ABOUT: Final = ("message__unit__service", "message__unit__team", "message__unit__parent")
+"""What an envelope tells of a message's unit: loaded with it, because nothing reads the database while it is sent."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,9 +69,7 @@ def _parcels(channel: Channel, now: datetime) -> list[Parcel]:
     before = Delivery.objects.filter(channel=channel, key=OuterRef("key"), id__lt=OuterRef("id"))
     under_way = before.filter(state=DeliveryState.WAITING).filter(Q(attempts__gt=0) | Q(leased_until__gt=now))
     rows = Delivery.objects.filter(_due(now), ~Exists(under_way), channel=channel).order_by("id")
-    found = list(
-        rows.select_related("message__unit__service", "message__unit__team").select_for_update(of=("self",))[:BUNDLE]
-    )
+    found = list(rows.select_related(*ABOUT).select_for_update(of=("self",))[:BUNDLE])
     # What was folded once stays together: the same id means the same messages.
     again = [Parcel(head=each, folded=_folded(each)) for each in found if each.attempts or each.lease]
     fresh = [each for each in found if not (each.attempts or each.lease)]
@@ -109,7 +109,7 @@ def _bundled(deliveries: Sequence[Delivery]) -> list[Parcel]:
 
 
 def _folded(head: Delivery) -> tuple[Delivery, ...]:
-    return tuple(head.folded.select_related("message__unit__service", "message__unit__team").order_by("id"))
+    return tuple(head.folded.select_related(*ABOUT).order_by("id"))
 
 
 def _leased(parcel: Parcel, now: datetime) -> Parcel:

@@ -6,12 +6,14 @@ here reads the database, so that it may run in any thread.
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 from typing import Any, Final
 
 from django.conf import settings
 
+from migrator.inventory.models import Unit
+from migrator.inventory.runbooks import address_of
 from migrator.telling.models import Channel, Delivery, Event, Severity
 
 LISTED: Final = 50
@@ -27,6 +29,8 @@ class UnitOfIt:
     key: str
     service: str
     team: str | None
+    runbook: str = ""
+    """Where it is written what to do about it; empty where nobody named that."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,8 +50,10 @@ class Item:
     times: int
 
     @property
-    def headline(self) -> str:
-        return f"Over: {self.title}" if self.resolves else self.title
+    def runbook(self) -> str:
+        """Named where something is wrong with a unit; empty for good news, and where there is none."""
+        is_wrong = RANK[self.severity] > RANK[Severity.INFO] and not self.resolves
+        return self.unit.runbook if self.unit and is_wrong else ""
 
     @property
     def told(self) -> str:
@@ -83,7 +89,7 @@ class Envelope:
         if self.digest:
             return f"{self.project_name}: {counted(len(self.items))}"
         more = f" and {len(self.items) - 1} more" if len(self.items) > 1 else ""
-        return f"{self.project_name}: {self.first.headline}{more}"
+        return f"{self.project_name}: {self.first.title}{more}"
 
     @property
     def text(self) -> str:
@@ -91,6 +97,7 @@ class Envelope:
         if len(self.items) == 1:
             item = self.first
             about = f"{item.unit.key} ({item.unit.service})\n" if item.unit else ""
+            about += f"Runbook: {item.runbook}\n" if item.runbook else ""
             return f"{item.told}\n{about}{item.link}"
         return "\n\n".join([*(self._group(event, items) for event, items in self._groups()), *self._rest()])
 
@@ -100,11 +107,12 @@ class Envelope:
         if len(self.items) == 1:
             item = self.first
             about = f"`{item.unit.key}` ({escaped(item.unit.service)})\n" if item.unit else ""
+            about += f"{_runbook_link(item.runbook)}\n" if item.runbook else ""
             return f"{escaped(item.told)}\n{about}[Open in Migrator]({item.link})"
         groups = [
             "\n".join(
                 [f"**{str(Event(event).label).capitalize()} ({len(items)})**"]
-                + [f"- {escaped(item.headline)}: {escaped(item.told)} [Open]({item.link})" for item in items]
+                + [f"- {escaped(item.title)}: {escaped(item.told)} [Open]({item.link})" for item in items]
             )
             for event, items in self._groups()
         ]
@@ -118,7 +126,7 @@ class Envelope:
         return list(groups.items())
 
     def _group(self, event: str, items: list[Item]) -> str:
-        lines = [f"{item.headline}: {item.told}\n{item.link}" for item in items]
+        lines = [f"{item.title}: {item.told}\n{item.link}" for item in items]
         return "\n".join([f"{str(Event(event).label).capitalize()} ({len(items)})", *lines])
 
     def _rest(self) -> list[str]:
@@ -160,7 +168,7 @@ def trial_envelope(*, channel: Channel, event_id: str, now: datetime, resolves: 
         severity=Severity.INFO,
         resolves=resolves,
         key=f"test:{channel.pk}",
-        title=f"Test of {channel.name}",
+        title=f"Test of {channel.name}{' is over' if resolves else ''}",
         sentence="Messages of this project arrive here. Nothing happened.",
         unit=None,
         link=page,
@@ -182,14 +190,29 @@ def _item(delivery: Delivery) -> Item:
         key=message.key,
         title=message.title,
         sentence=message.sentence,
-        unit=None
-        if unit is None
-        else UnitOfIt(id=unit.pk, key=unit.key, service=unit.service.name, team=unit.team.name if unit.team else None),
+        unit=None if unit is None else _unit_of_it(unit),
         link=settings.PUBLIC_URL + message.path,
         at=message.at,
         since=delivery.since,
         times=delivery.times,
     )
+
+
+def _unit_of_it(unit: Unit) -> UnitOfIt:
+    return UnitOfIt(
+        id=unit.pk,
+        key=unit.key,
+        service=unit.service.name,
+        team=unit.team.name if unit.team else None,
+        runbook=unit.runbook_in_force,
+    )
+
+
+def _runbook_link(runbook: str) -> str:
+    """In Markdown. An address with a bracket in it would end the link early: it stands for itself."""
+    if address_of(runbook) and not set("()<>[]") & set(runbook):
+        return f"[Runbook]({runbook})"
+    return f"Runbook: {escaped(runbook)}"
 
 
 def _item_json(item: Item) -> dict[str, Any]:
@@ -201,7 +224,7 @@ def _item_json(item: Item) -> dict[str, Any]:
         "key": item.key,
         "title": item.title,
         "sentence": item.sentence,
-        "unit": None if unit is None else {"id": unit.id, "key": unit.key, "service": unit.service, "team": unit.team},
+        "unit": None if unit is None else asdict(unit),
         "link": item.link,
         "at": moment(item.at),
         "since": moment(item.since),

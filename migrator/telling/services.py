@@ -25,6 +25,9 @@ def tell(
     `key` names the matter, so that a channel tells it once and closes it when a message `resolves` it. Without one
     the event and the unit are the matter; what is over as soon as it happens (a flip, a rollback) is a matter of
     its own each time. `path` is the page where somebody can act, `/p/shop/units/12`.
+
+    `title` says what is so from now on, also where it `resolves`: "The guard is back". It stands alone in subjects
+    and lists, and nothing is put before it.
     """
     return Message.objects.create(
         project=project,

@@ -8,7 +8,7 @@ import pytest
 from django.utils import timezone
 
 from migrator.access.models import Token
-from migrator.access.tokens import create_token
+from migrator.access.tokens import create_token, digest
 from migrator.core.routing import build_table
 from migrator.core.stages import Stage
 from migrator.core.wire import Version, decode_table
@@ -151,3 +151,10 @@ def test_doors__token_of_all_projects__finds_no_project_that_is_not_there(call, 
 
     assert call.as_holder_of(everywhere)("GET", "/dataplane/v1/table?project=nothing").status == 404
     assert call.as_holder_of(everywhere)("GET", TABLE).status == 200
+
+
+def test_table__asked_for__notes_that_the_token_is_in_use(call, endpoint):
+    assert Token.objects.get(digest=digest(call.token)).last_used_at is None
+    call("GET", TABLE)
+
+    assert Token.objects.get(digest=digest(call.token)).last_used_at is not None

@@ -15,6 +15,7 @@ from django.test import override_settings
 from demo.past_evidence import show
 from demo.planned import FIRST_PHASE, LAST_PHASE, PILOT_PHASE
 from demo.running import CANARIES, CLIMBING, COMPARED, FRONT_PAGE, HARMFUL, KARMA, MOVED, READY, SEARCH, VOTES
+from demo.scope import MAILS, RUNBOOKS
 from demo.seed import PEOPLE, Taken, seed
 from demo.tokens import gateway_token
 from migrator.access.models import Approval, Membership, Token
@@ -22,7 +23,7 @@ from migrator.access.rights import Via, person
 from migrator.access.tokens import find_token
 from migrator.core.forecast import Forecast
 from migrator.core.policy import Automatic, Severity
-from migrator.core.stages import START, Direction, Stage, check_transition
+from migrator.core.stages import ALL, START, Direction, Stage, check_transition
 from migrator.gates.flaws import flaws_of
 from migrator.gates.layers import layers_of, policies_of
 from migrator.gates.queries import judgements
@@ -202,6 +203,13 @@ def test_seed__its_plan__has_phases_with_scope_and_a_record_of_forecasts(demo: P
     plan = plan_of(project=demo, now=NOW)
     assert plan.people.keys() >= plan.teams.keys()
     assert Baseline.objects.filter(phase=None).count() == 2
+
+
+def test_seed__a_write_that_sends_mails__is_irreversible_and_met_by_callers(demo: Project) -> None:
+    (mails,) = Unit.objects.filter(project=demo, irreversible=True)
+    assert (mails.key, mails.runbook) == (MAILS, f"{RUNBOOKS}/device-mails")
+    assert 0 < mails.candidate_bp < ALL
+    assert Unit.objects.get(project=demo, key=HARMFUL).runbook_in_force == f"{RUNBOOKS}/comments"
 
 
 def test_seed__the_chain__holds(demo: Project) -> None:

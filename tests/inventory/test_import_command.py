@@ -68,7 +68,7 @@ def test_import_units__new_units__are_tracked_in_the_backlog_with_their_endpoint
     report = bring(service, spec(users, field(users.key, "$.name"), endpoint("POST /users")))
     assert report.counts() == {
         "added": 3, "changed": 0, "unchanged": 0, "contested": 0, "gone": 0, "kept": 0, "renamed": 0, "warnings": 0,
-        "back": 0,
+        "back": 0, "claimed": 0, "declared": 0,
     }  # fmt: skip
     parent, child = Unit.objects.get(key=users.key), Unit.objects.get(key=f"{users.key} $.name")
     assert (child.parent, child.kind, child.table_version) == (parent, "field", 0)

@@ -325,6 +325,21 @@ def test_read_spec__path_in_another_file__is_refused_because_endpoints_would_be_
     assert text.startswith("spec.yaml: path /x: https://host/x.yaml is in another file")
 
 
+@pytest.mark.parametrize("operation", [7, None, "later", []])
+def test_read_spec__operation_that_is_no_mapping__is_left_out_and_said(operation: Any) -> None:
+    spec = read({"openapi": "3.1.0", "paths": {"/x": {"get": operation, "post": {}}}})
+    assert keys(spec) == ["POST /x"]
+    assert spec.warnings == ("path /x: get is no mapping, so that operation was left out",)
+
+
+def test_read_spec__additional_operations_that_are_none__are_said() -> None:
+    spec = read({"openapi": "3.2.0", "paths": {"/x": {"get": {}, "additionalOperations": {"COPY": 7}}}})
+    assert keys(spec) == ["GET /x"]
+    assert spec.warnings == ("path /x: COPY is no mapping, so that operation was left out",)
+    spec = read({"openapi": "3.2.0", "paths": {"/x": {"get": {}, "additionalOperations": []}}})
+    assert spec.warnings == ("path /x: additionalOperations is no mapping of methods and was left out",)
+
+
 def test_read_spec__many_warnings__are_cut_with_their_number() -> None:
     paths: dict[str, Any] = {f"/x/{i}?q": {"get": {}} for i in range(80)}
     assert read({"openapi": "3.0.0", "paths": paths}).warnings[-1] == "… and 30 more warnings"

@@ -97,6 +97,7 @@ def test_look__policy_suggests__tells_once_and_resolves_when_gone(unit: Unit) ->
         False,
         True,
     ]
+    assert Message.objects.filter(event=Event.HARM).latest("pk").title == f"No need to roll back {unit.key} any more"
 
 
 def test_look__suggested_resolved_and_harmful_again__is_told_again(unit: Unit) -> None:
@@ -352,7 +353,8 @@ def test_announce__canary_without_evidence__is_told_once_and_resolved(service: S
     assert told.sentence.startswith("The candidate answers 5 % of its callers unwatched.")
     observe(unit, NOW + timedelta(minutes=17))
     assert announcing.announce(now=NOW + timedelta(minutes=17)).over == 1
-    assert Message.objects.filter(event=Event.EVIDENCE).latest("pk").resolves
+    over = Message.objects.filter(event=Event.EVIDENCE).latest("pk")
+    assert (over.resolves, over.title) == (True, "GET /u lacks evidence no longer")
 
 
 # ---------------------------------------------------------------------------------------- the command

@@ -360,6 +360,8 @@ def test_queries__what_pages_show__is_in_words(service: Service, unit: Unit) -> 
     assert ramp_queries.sentence(ramp_queries.counts(project=service.project)) == (
         "1 unit climbs by itself; 1 waits for you."
     )
+    assert ramp_queries.sentence({"paused": 2}) == "No unit climbs by itself; 2 wait for you."
+    assert ramp_queries.sentence({"running": 2_000}) == "2,000 units climb by themselves."
     row = ramp_queries.latest_ramp(unit_id=unit.pk)
     assert row is not None
     assert row.picture == "1 % taken; next 5 %; then 25 %"

@@ -38,7 +38,7 @@ def test_message__told__arrives_with_unit_sentence_and_link(
     told = receiver.received[0].json
     item = told["messages"][0]
     assert told["type"] == "message" and told["title"] == "Shop: Harm proven" and told["count"] == 1
-    assert item["unit"] == {"id": unit.pk, "key": "GET /users/{id}", "service": "users", "team": "core"}
+    assert item["unit"] == {"id": unit.pk, "key": "GET /users/{id}", "service": "users", "team": "core", "runbook": ""}
     assert item["sentence"] == "3 of 40 pairs differ."
     assert item["link"] == f"http://127.0.0.1:8000/p/shop/units/{unit.pk}"
     assert states() == [DeliveryState.SENT]
@@ -113,7 +113,7 @@ def test_matter__over__is_closed_where_it_was_told_and_nowhere_else(
         say("Guard back", key="guard", resolves=True)
         deliver_due(now=NOON)
 
-        assert receiver.titles == ["Shop: Guard silent", "Shop: Over: Guard back"]
+        assert receiver.titles == ["Shop: Guard silent", "Shop: Guard back"]
         assert other.received == []
         assert Matter.objects.get().over_at == NOON
         say(key="guard")
@@ -167,7 +167,7 @@ def test_end_of_a_matter__whose_beginning_still_fails__waits_behind_it(
     for minutes in (5, 10):
         deliver_due(now=NOON + timedelta(minutes=minutes))
 
-    assert receiver.titles == ["Shop: Guard silent", "Shop: Guard silent", "Shop: Over: Guard back"]
+    assert receiver.titles == ["Shop: Guard silent", "Shop: Guard silent", "Shop: Guard back"]
 
 
 def test_receiver__asking_to_wait__is_left_alone_so_long(channel: Make, say: Make, receiver: Receiver) -> None:

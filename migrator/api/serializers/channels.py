@@ -162,6 +162,7 @@ class WebhookUnitSerializer(serializers.Serializer[Any]):
     key = serializers.CharField()
     service = serializers.CharField()
     team = serializers.CharField(allow_null=True)
+    runbook = serializers.CharField(help_text="Where it is written what to do about it; empty where nobody named that.")
 
 
 class WebhookProjectSerializer(serializers.Serializer[Any]):

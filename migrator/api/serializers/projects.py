@@ -5,7 +5,7 @@ from typing import Any, Final
 
 from rest_framework import serializers
 
-from migrator.api.fields import StrictSerializer
+from migrator.api.fields import RunbookField, StrictSerializer
 from migrator.core.wire import Side
 from migrator.rollout.models import DataPlane
 from migrator.rollout.queries import LIVE_FOR
@@ -56,6 +56,9 @@ class ServiceSerializer(StrictSerializer):
     mirror_timeout_ms = serializers.IntegerField(min_value=1, max_value=86_400_000, required=False)
     mirror_concurrency = serializers.IntegerField(min_value=0, max_value=100_000, required=False)
     mirror_body_bytes = serializers.IntegerField(min_value=0, max_value=2**31 - 1, required=False)
+    runbook = RunbookField(
+        required=False, help_text="Of its units that name none themselves: an address, or where it lies."
+    )
 
 
 class ServiceChangeSerializer(ServiceSerializer):

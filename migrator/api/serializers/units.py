@@ -5,7 +5,7 @@ from typing import Any
 
 from rest_framework import serializers
 
-from migrator.api.fields import PercentField, StageField, StrictSerializer
+from migrator.api.fields import PercentField, RunbookField, StageField, StrictSerializer
 from migrator.core.stages import Operation, Stage
 from migrator.inventory.models import Kind, Unit
 from migrator.rollout.bulk import MOST
@@ -28,6 +28,16 @@ class UnitSerializer(StrictSerializer):
     sister = serializers.BooleanField(required=False, help_text="The candidate writes to sister datastores.")
     cohort = serializers.RegexField(r"^[^:]+$", max_length=100, required=False, allow_null=True)
     description = serializers.CharField(max_length=500, required=False, allow_blank=True)
+    runbook = RunbookField(
+        required=False, help_text="What to do about it at night: an address, or words that say where it lies."
+    )
+    irreversible = serializers.BooleanField(
+        required=False,
+        help_text="What it did cannot be taken back by rolling back, such as a payment or a mail. Only for writes.",
+    )
+    runbook_in_force = serializers.CharField(
+        read_only=True, help_text="Its own runbook, else its endpoint's, else its service's; empty for none."
+    )
     contested_by = serializers.CharField(source="contested_by.name", default=None, read_only=True, allow_null=True)
     source = serializers.CharField(read_only=True)  # type: ignore[assignment]
     stage = serializers.ChoiceField(choices=[stage.value for stage in Stage], read_only=True)

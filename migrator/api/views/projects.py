@@ -121,11 +121,18 @@ class OneService(ProjectView):
 
     @described(request=ServiceChangeSerializer, answers={200: ServiceSerializer})
     def patch(self, request: Request, slug: str, pk: int) -> Response:
-        """Change addresses or timeouts; data planes hear of it."""
+        """Change addresses, timeouts or its runbook; data planes hear of it, and the ledger keeps it."""
         body = ServiceChangeSerializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
-        name = self.get_service().name
-        return Response(ServiceSerializer(save_service(project=self.project, name=name, **body.validated_data)).data)
+        changed = changes.service(
+            project=self.project,
+            name=self.get_service().name,
+            actor=self.actor,
+            now=timezone.now(),
+            right=Right.EDIT,
+            **body.validated_data,
+        )
+        return Response(ServiceSerializer(changed).data)
 
 
 @listed(TeamSerializer)

@@ -14,7 +14,7 @@ from migrator.api.lookups import unit_columns
 from migrator.api.schema import described, listed
 from migrator.api.serializers.units import UnitChangeSerializer, UnitSerializer
 from migrator.inventory.models import Unit
-from migrator.inventory.services import change_unit
+from migrator.ledger import changes
 from migrator.ledger.scoping import create_unit
 
 
@@ -51,8 +51,12 @@ class OneUnit(UnitView):
 
     @described(request=UnitChangeSerializer, answers={200: UnitSerializer})
     def patch(self, request: Request, pk: int) -> Response:
-        """Change who owns it and how it is routed. Stage and percentages change by a flip."""
+        """Change who owns it, how it is routed and what is declared of it; the ledger keeps it.
+
+        Stage and percentages change by a flip.
+        """
         body = UnitChangeSerializer(data=request.data, partial=True)
         body.is_valid(raise_exception=True)
         columns = unit_columns(self.project, body.validated_data)
-        return Response(UnitSerializer(change_unit(unit=self.unit, **columns)).data)
+        changed = changes.unit(unit=self.unit, actor=self.actor, now=timezone.now(), **columns)
+        return Response(UnitSerializer(changed).data)

@@ -4,6 +4,7 @@ The text's own definitions are read, extensions included. No executable schema i
 use directives and types that only their gateway knows, and they are imported all the same.
 
 A field that carries `@override(from: …, label: …)` or `@migrator(label: …)` is marked as migrating by that label.
+`@migrator(runbook: "…", irreversible: true)` says of it what on-call must know.
 """
 
 from collections import Counter
@@ -11,6 +12,7 @@ from collections.abc import Collection, Iterable, Iterator
 from typing import Final
 
 from graphql import (
+    BooleanValueNode,
     ConstDirectiveNode,
     DefinitionNode,
     FieldDefinitionNode,
@@ -34,6 +36,7 @@ from graphql import (
 )
 
 from migrator.core.stages import Operation
+from migrator.inventory.importers.declarations import Declared, declared
 from migrator.inventory.importers.spec import Findings, Format, Spec, SpecError, UnitSpec, label_of, one_line
 
 ObjectNode = ObjectTypeDefinitionNode | ObjectTypeExtensionNode
@@ -44,7 +47,8 @@ DEFAULT_ROOTS: Final[dict[str, OperationType]] = {
     "Mutation": OperationType.MUTATION,
     "Subscription": OperationType.SUBSCRIPTION,
 }
-LABELS: Final = frozenset({"override", "migrator"})
+OURS: Final = "migrator"
+LABELS: Final = frozenset({"override", OURS})
 """Directives whose argument `label` marks a field as migrating."""
 ALWAYS_THERE: Final = frozenset({"String", "Boolean"})
 """Types that every schema has, because introspection answers with them."""
@@ -102,16 +106,37 @@ def _roots(definitions: Collection[DefinitionNode]) -> dict[str, OperationType]:
 
 
 def _add_fields(node: ObjectNode | InterfaceNode, root: OperationType | None, findings: Findings) -> None:
+    operation = Operation.WRITE if root is OperationType.MUTATION else Operation.READ
     for field in node.fields or ():
+        key = f"{node.name.value}.{field.name.value}"
         findings.add(
             UnitSpec(
-                key=f"{node.name.value}.{field.name.value}",
+                key=key,
                 kind="endpoint" if root else "field",
-                operation=Operation.WRITE if root is OperationType.MUTATION else Operation.READ,
+                operation=operation,
                 description=one_line(field.description.value if field.description else None),
                 label=_label(field.directives or ()),
+                **_declared(key, operation, field.directives or (), findings)._asdict(),
             )
         )
+
+
+def _declared(key: str, operation: Operation, directives: Iterable[ConstDirectiveNode], findings: Findings) -> Declared:
+    """What `@migrator` says of a field."""
+    said = {
+        argument.name.value: argument.value.value
+        for directive in directives
+        if directive.name.value == OURS
+        for argument in directive.arguments or ()
+        if isinstance(argument.value, StringValueNode | BooleanValueNode)
+    }
+    return declared(
+        key=key,
+        operation=operation,
+        runbooks=(said.get("runbook"),),
+        irreversibles=(said.get("irreversible"),),
+        findings=findings,
+    )
 
 
 def _label(directives: Iterable[ConstDirectiveNode]) -> str:

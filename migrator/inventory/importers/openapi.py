@@ -1,6 +1,8 @@
 """OpenAPI 2 (Swagger) and 3.x: every operation as an endpoint, every field of its answers under it.
 
 `x-migrator-label` marks an operation, all operations of a path, or a field's schema as migrating.
+`x-migrator-runbook` and `x-migrator-irreversible` tell on-call of an operation, or of all of a path; only writes are
+irreversible.
 """
 
 import re
@@ -12,6 +14,7 @@ from urllib.parse import quote, urlsplit
 from migrator.core.routing import SAFE_METHODS
 from migrator.core.stages import Operation
 from migrator.inventory.importers.answers import LABEL, Answers, Schema
+from migrator.inventory.importers.declarations import IRREVERSIBLE, RUNBOOK, Declared, declared
 from migrator.inventory.importers.references import References, Unresolvable
 from migrator.inventory.importers.spec import Findings, Format, Spec, SpecError, UnitSpec, label_of, one_line, shape_of
 
@@ -78,22 +81,35 @@ class _Reader:
     def read(self) -> tuple[int, int]:
         """Add all units. Returns how many paths and operations there are."""
         paths = operations = 0
-        for path, declared in self.document.get("paths", {}).items():
+        for path, node in self.document.get("paths", {}).items():
             if path.startswith("x-"):
                 continue
-            item, paths = self._item(path, declared), paths + 1
-            for method, operation in self._operations(item):
+            item, paths = self._item(path, node), paths + 1
+            for method, operation in self._operations(path, item):
                 base = self._base_path(item, operation)
                 label = label_of(operation.get(LABEL)) or label_of(item.get(LABEL))
-                operations += self._add_operation(f"{method} {self._template(base, path)}", operation, label)
+                key = f"{method} {self._template(base, path)}"
+                operations += self._add_operation(key, operation, label, self._declared(key, item, operation))
         if not operations:
             self.findings.warn("the document has no operations")
         return paths, operations
 
-    def _item(self, path: str, declared: Any) -> dict[str, Any]:
+    def _declared(self, key: str, item: dict[str, Any], operation: dict[str, Any]) -> Declared:
+        """What is said of an operation. Said of a path, `irreversible` is meant of its writes."""
+        kind = _operation_of(key)
+        owners = (operation, item) if kind is Operation.WRITE else (operation,)
+        return declared(
+            key=key,
+            operation=kind,
+            runbooks=(operation.get(RUNBOOK), item.get(RUNBOOK)),
+            irreversibles=(owner.get(IRREVERSIBLE) for owner in owners),
+            findings=self.findings,
+        )
+
+    def _item(self, path: str, node: Any) -> dict[str, Any]:
         """A path's operations. Raises SpecError where they are elsewhere: endpoints are never lost silently."""
         try:
-            item = self.references.follow(declared)
+            item = self.references.follow(node)
         except Unresolvable as error:
             raise SpecError(f"{self.findings.filename}: path {path}: {error}.") from None
         if item is None:
@@ -102,13 +118,18 @@ class _Reader:
             raise SpecError(f"{self.findings.filename}: path {path} is no mapping of methods.")
         return item
 
-    @staticmethod
-    def _operations(item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    def _operations(self, path: str, item: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
         """Methods in capitals with their operations, those that OpenAPI 3.2 lets a document add included."""
-        additional = item.get("additionalOperations")
-        named = [(method, item.get(method)) for method in METHODS]
-        named += additional.items() if isinstance(additional, dict) else ()
-        yield from ((method.upper(), operation) for method, operation in named if isinstance(operation, dict))
+        additional = item.get("additionalOperations", {})
+        if not isinstance(additional, dict):
+            self.findings.warn(f"path {path}: additionalOperations is no mapping of methods and was left out")
+            additional = {}
+        named = [(method, item[method]) for method in METHODS if method in item]
+        for method, operation in (*named, *additional.items()):
+            if isinstance(operation, dict):
+                yield method.upper(), operation
+            else:
+                self.findings.warn(f"path {path}: {method} is no mapping, so that operation was left out")
 
     def _base_path(self, *owners: dict[str, Any]) -> str:
         """What stands before a path: chosen by the caller, or the path of the nearest server declared."""
@@ -138,13 +159,14 @@ class _Reader:
             self.findings.warn(f"path {path}: what follows ? or # is no part of a path and was cut")
         return quote(base + (bare if bare.startswith("/") else f"/{bare}"), safe=_KEPT_IN_PATHS)
 
-    def _add_operation(self, key: str, operation: dict[str, Any], label: str) -> bool:
+    def _add_operation(self, key: str, operation: dict[str, Any], label: str, said: Declared) -> bool:
         """Add an endpoint and the fields of its answers. Returns whether it is a new one."""
         before = len(self.findings.units)
-        method = key.partition(" ")[0]
-        kind = Operation.READ if method in SAFE_METHODS else Operation.WRITE
+        method, kind = key.partition(" ")[0], _operation_of(key)
         text = one_line(operation.get("summary")) or one_line(operation.get("description"))
-        self.findings.add(UnitSpec(key=key, kind="endpoint", operation=kind, description=text, label=label))
+        self.findings.add(
+            UnitSpec(key=key, kind="endpoint", operation=kind, description=text, label=label, **said._asdict())
+        )
         if len(self.findings.units) == before:
             return False
         twin = self.shapes.setdefault(shape_of(key), key)
@@ -185,6 +207,10 @@ class _Reader:
         for media_type, body in content.items() if isinstance(content, dict) else ():
             if _is_json(media_type) and isinstance(body, dict) and isinstance(schema := body.get("schema"), dict):
                 yield schema
+
+
+def _operation_of(key: str) -> Operation:
+    return Operation.READ if key.partition(" ")[0] in SAFE_METHODS else Operation.WRITE
 
 
 def _is_json(media_type: object) -> bool:

@@ -24,6 +24,9 @@ class Known:
     parent_id: int | None
     description: str
     label: str
+    runbook: str
+    irreversible: bool
+    writes: bool
     from_spec: bool
     """It came from a spec: a spec without it takes it off the list."""
     gone: bool
@@ -40,6 +43,23 @@ class Change:
     spec: UnitSpec
     rerouted: bool
     """Data planes must hear of it. A new description is nothing to them."""
+
+    @property
+    def runbook(self) -> str:
+        """What a document does not say stays as people set it."""
+        return self.spec.runbook or self.known.runbook
+
+    @property
+    def irreversible(self) -> bool:
+        """The same; and what people said to be a read stays reversible, whatever a document says."""
+        said = self.spec.irreversible
+        return self.known.irreversible if said is None or not self.known.writes else said
+
+    @property
+    def declares(self) -> bool:
+        """Whether it says of the unit what was not known yet."""
+        known = self.known
+        return (self.runbook, self.irreversible) != (known.runbook, known.irreversible)
 
 
 @dataclass(slots=True)
@@ -136,8 +156,9 @@ def _compare(unit: Known, spec: UnitSpec, plan: Plan) -> None:
     adopted = spec.parent_key is not None and unit.parent_id != parent_id
     rerouted = unit.gone or adopted or (unit.key, unit.kind) != (spec.key, spec.kind)
     described = bool(spec.description) and unit.from_spec and unit.description != spec.description
-    if rerouted or described or unit.label != spec.label:
-        plan.changed.append(Change(known=unit, spec=spec, rerouted=rerouted))
+    change = Change(known=unit, spec=spec, rerouted=rerouted)
+    if rerouted or described or unit.label != spec.label or change.declares:
+        plan.changed.append(change)
     else:
         plan.unchanged.append(unit)
 

@@ -43,6 +43,10 @@ class UnitSpec:
     description: str = ""
     label: str = ""
     """What marks it as migrating in its document; empty where nothing does."""
+    runbook: str = ""
+    """Where it is written what to do about it; empty where the document does not say."""
+    irreversible: bool | None = None
+    """Whether what it did can never be taken back; None where the document does not say."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -6,6 +6,7 @@ from typing import Any, Final
 import orjson
 from django.conf import settings
 
+from migrator.inventory.runbooks import address_of
 from migrator.telling.envelope import Envelope, Item, moment
 from migrator.telling.models import Severity
 from migrator.telling.outgoing import post
@@ -38,7 +39,7 @@ def event_of(*, routing_key: str, project: str, item: Item) -> dict[str, Any]:
     return event | {
         "client": "Migrator",
         "client_url": item.link,
-        "links": [{"href": item.link, "text": "Act"}],
+        "links": [{"href": item.link, "text": "Act"}, *_runbook(item)],
         "payload": {
             "summary": f"{item.title}: {item.told}"[:SUMMARY],
             "severity": LEVELS[item.severity],
@@ -47,9 +48,19 @@ def event_of(*, routing_key: str, project: str, item: Item) -> dict[str, Any]:
             "group": project,
             "class": item.event,
             "timestamp": moment(item.at),
-            "custom_details": {"sentence": item.told, "team": unit.team if unit else None, "times": item.times},
+            "custom_details": {
+                "sentence": item.told,
+                "team": unit.team if unit else None,
+                "times": item.times,
+                "runbook": item.runbook,
+            },
         },
     }
+
+
+def _runbook(item: Item) -> list[dict[str, str]]:
+    """Beside the way to act, where it is an address."""
+    return [{"href": item.runbook, "text": "Runbook"}] if address_of(item.runbook) else []
 
 
 def dedup_key(*, project: str, key: str) -> str:

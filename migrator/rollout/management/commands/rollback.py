@@ -16,6 +16,7 @@ from migrator.core.stages import TransitionRefused
 from migrator.core.wire import RoutingTable
 from migrator.inventory.models import Project
 from migrator.rollout import arguments, overrides
+from migrator.rollout.irreversible import among
 from migrator.rollout.scopes import Scope, one_unit
 from migrator.rollout.services import Rollback, rollback, words
 
@@ -123,6 +124,15 @@ class Command(BaseCommand):
         if named and done.left and not done.flips:
             raise CommandError("Nothing was rolled back.")
         self.stdout.write(f"Rolled back: {len(done.flips):,}. Left: {len(done.left):,}.")
+        self._tell_what_stays(done)
+
+    def _tell_what_stays(self, done: Rollback) -> None:
+        """Writes that nothing undoes, each with where it says what to do."""
+        lasting = among(unit_ids=[flip.unit_id for flip in done.flips if flip.from_candidate_bp])
+        for write in lasting.writes:
+            self.stdout.write(f"NOT UNDONE: what {write.key} did. Runbook: {write.runbook or 'nobody has named one'}")
+        if lasting.more:
+            self.stdout.write(f"NOT UNDONE: what {lasting.more:,} more writes did.")
 
     def _sign(self, order: Order, *, hours: float, options: dict[str, Any], committed: bool) -> None:
         try:
