@@ -3,7 +3,7 @@
 An endpoint and its fields are one case: people look at them together, and roll them back together.
 """
 
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
@@ -13,7 +13,7 @@ from django.utils.translation import ngettext
 
 from dashboards import words
 from migrator.core.gate import Verdict, Word
-from migrator.core.stages import Position
+from migrator.core.stages import Position, Stage
 from migrator.gates.queries import Judgement, judgements
 from migrator.inventory.models import Kind, Project, Unit
 from migrator.observations.queries.attention import Family, most_differing, most_harmed, most_proven, wrong_since
@@ -151,8 +151,12 @@ def counted(cases: Collection[Case]) -> str:
     return ngettext("{count} endpoint", "{count} endpoints", len(cases)).format(count=words.number(len(cases)))
 
 
-def sentence(found: Attention) -> str:
-    """What the page answers: who must be rolled back, what must be fixed, what may go on."""
+def sentence(found: Attention, *, is_blind: bool = False, waits: Sequence[str] = ()) -> str:
+    """What the page answers: who must be rolled back, what must be fixed, what may go on.
+
+    `is_blind`: units are under way and no data plane lives, so that nothing found is nothing known.
+    `waits`: what else waits for the reader, such as `1 approval`.
+    """
     parts = [*_to_do(found)]
     if not parts:
         if found.suspect:
@@ -162,9 +166,16 @@ def sentence(found: Attention) -> str:
                 len(found.suspect),
             )
             return told.format(cases=counted(found.suspect))
-        return _("Nothing needs you.")
+        if is_blind:
+            return _("Nobody reports: no data plane is connected, so nothing is known.")
+        return _("Waits for you: {things}.").format(things=", ".join(waits)) if waits else _("Nothing needs you.")
     told = "; ".join(parts)
     return f"{told[0].upper()}{told[1:]}."
+
+
+def under_way(counts: Mapping[Stage, int]) -> bool:
+    """Whether there are units on whose traffic somebody should report."""
+    return any(number for stage, number in counts.items() if stage not in (Stage.BACKLOG, Stage.REMOVED))
 
 
 def _to_do(found: Attention) -> Iterable[str]:

@@ -68,6 +68,7 @@ def shell(request: HttpRequest) -> dict[str, Any]:
         "theme": theme if theme in dict(THEMES) else "",
         "themes": THEMES,
         "zone": timezone.get_current_timezone_name().rpartition("/")[2].replace("_", " "),
+        "printed_on": timezone.localdate(),
         "seat": seat,
         "project": seat.project if seat else None,
         "main_pages": MAIN,

@@ -1,6 +1,6 @@
 """What the home page says of one project, in the order in which the reader's role asks for it."""
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Final
@@ -76,7 +76,7 @@ def _wrong(seat: Seat, found: Attention, now: datetime) -> Block | None:
 
 
 def _waits(seat: Seat, found: Attention, now: datetime) -> Block | None:
-    parts = [(place, told) for place, told in _parts(seat, found) if told]
+    parts = [*_cases(seat, found), *waiting(seat=seat)]
     if not parts:
         return Block(
             kind="waits", title=_("Waits for you"), sentence=_("Nothing."), href=_link("project", seat.project)
@@ -85,21 +85,24 @@ def _waits(seat: Seat, found: Attention, now: datetime) -> Block | None:
     return Block(kind="waits", title=_("Waits for you"), sentence=sentence, href=parts[0][0])
 
 
-def _parts(seat: Seat, found: Attention) -> Sequence[tuple[str, str]]:
-    """What waits, each with its page; empty where nothing of the kind does."""
+def _cases(seat: Seat, found: Attention) -> list[tuple[str, str]]:
+    """Units that wait, each kind with its page."""
+    overview = _link("project", seat.project)
+    ready = _("{cases} ready for the next step").format(cases=counted(found.ready)) if found.ready else ""
+    differs = _("{cases} to fix or accept").format(cases=counted(found.differs)) if found.differs else ""
+    return [(overview, told) for told in (ready, differs) if told]
+
+
+def waiting(*, seat: Seat) -> list[tuple[str, str]]:
+    """What else waits for the reader, each kind with its page: approvals, ramps, mismatches."""
     groups = MismatchGroup.objects.filter(project=seat.project, leader__isnull=True, status__in=OPEN_STATUSES)
     mine = groups.filter(assignee=seat.actor.user_id).count()
     approvals = open_approvals(project=seat.project)
     asked = approvals.exclude(asked_by=seat.actor.user_id).count() if seat.actor.may(Right.APPROVE) else 0
     stand = ramp_queries.counts(project=seat.project)
     ramps = sum(stand.get(state, 0) for state in ramp_queries.NEEDS_A_PERSON)
-    ready = _("{cases} ready for the next step").format(cases=counted(found.ready)) if found.ready else ""
-    differs = _("{cases} to fix or accept").format(cases=counted(found.differs)) if found.differs else ""
-    overview = _link("project", seat.project)
-    return (
-        (overview, ready),
-        (overview, differs),
-        (overview, _some(ngettext("{count} approval", "{count} approvals", asked), asked)),
+    parts = (
+        (_link("approvals", seat.project), _some(ngettext("{count} approval", "{count} approvals", asked), asked)),
         (
             _link("ramps", seat.project),
             _some(ngettext("{count} ramp that waits", "{count} ramps that wait", ramps), ramps),
@@ -109,6 +112,7 @@ def _parts(seat: Seat, found: Attention) -> Sequence[tuple[str, str]]:
             _some(ngettext("{count} mismatch of yours", "{count} mismatches of yours", mine), mine),
         ),
     )
+    return [(page, told) for page, told in parts if told]
 
 
 def _some(told: str, number: int) -> str:

@@ -24,6 +24,11 @@ def told(kind: str, body: Body) -> str:
     return f"{whole[:1].upper()}{whole[1:].rstrip('.')}."
 
 
+def tells_who(kind: str, body: Body) -> bool:
+    """Whether the words name who did it, and a unit may follow: `the guard rolled back GET /users`."""
+    return kind == Kind.GUARD and body.get("act") == "rollback"
+
+
 def _policy(body: Body) -> str:
     if body["after"] is None:
         done = _("policy of {layer} removed")

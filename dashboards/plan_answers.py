@@ -13,6 +13,7 @@ from dashboards.plan_teams import weeks_of_work
 from dashboards.plan_words import gain_words, share, sure
 from migrator.core.forecast import LEAST_WEEKS
 from migrator.core.what_if import Ranked
+from migrator.planning.queries import Slice
 from migrator.planning.queries.since import Since
 
 WEEK: Final = 7
@@ -72,6 +73,18 @@ def holds(looked: Looked) -> str:
         longest = max(looked.teams, key=lambda team: team.left)
         return _("{team}: {count} left.").format(team=longest.team, count=words.number(longest.left))
     return _("{team}, in {share} of the runs.").format(team=first.team, share=share(first.critical))
+
+
+def looked_at(units: Slice) -> str:
+    """Whose queues these are."""
+    narrow = " · ".join(filter(None, (units.phase, units.service, units.team)))
+    if units.service or units.team:
+        told = _("Of {units}, with what it waits for elsewhere; due is when the deadline needs it.")
+        both = _("Teams work on endpoints and fields in one queue: both are looked at.") if units.kind else ""
+        return f"{told.format(units=narrow)} {both}".rstrip()
+    if units.kind:
+        return _("Of the whole plan, not only of this filter. Due is when the deadline needs it.")
+    return _("Each team works off its own queue; due is when the deadline needs it.")
 
 
 def _stuck(looked: Looked) -> str:

@@ -9,7 +9,8 @@ from migrator.core.queues import Cycle, Outlook, Plan, TeamOutlook, outlook, tak
 from migrator.core.stages import Stage
 from migrator.core.what_if import Impossible, Ranked, Wish, applied, best_moves
 from migrator.inventory.models import Project
-from migrator.planning.queries import Measure, deadline_of, plan_of
+from migrator.planning.queries import Measure, Slice, deadline_of, plan_of
+from migrator.planning.remembered import remembered
 
 LEAST_GAIN = 0.5
 """Weeks. A move that brings less is within what luck brings."""
@@ -49,34 +50,40 @@ def look(
     *,
     project: Project,
     now: datetime,
-    phase: str = "",
+    units: Slice | None = None,
     measure: Measure = Measure.UNITS,
     done_stage: Stage = Stage.CUTOVER,
     target: date | None = None,
     ranked: bool = True,
     patient: bool = True,
 ) -> Looked:
-    """Today's plan, and the best moves where they are asked for. Without a target the phase's or project's deadline.
+    """Today's plan of these units, and the best moves where they are asked for. Without a target the deadline of their
+    phase, or the project's.
 
     Who is not patient gets a plan that takes long as it is, without its end.
     """
-    plan = plan_of(project=project, now=now, phase=phase, measure=measure, done_stage=done_stage)
-    target = target or deadline_of(project=project, phase=phase)
+    units = units or Slice()
+    plan = plan_of(project=project, now=now, units=units, measure=measure, done_stage=done_stage)
+    target = target or deadline_of(project=project, phase=units.phase)
     if not plan.pieces:
         return Looked(plan=plan, target=target, found=None)
     if not patient and takes_long(plan):
         return Looked(plan=plan, target=target, found=None, is_pending=True)
     try:
-        found = outlook(plan=plan, today=now.date(), target=target)
+        found = remembered(Outlook, outlook, plan=plan, today=now.date(), target=target)
     except Cycle as ring:
         return Looked(plan=plan, target=target, found=None, ring=str(ring))
-    moves = best_moves(plan=plan, today=now.date(), target=target, people=TRIED_PEOPLE) if ranked else ()
+    moves = _ranked(plan, now.date(), target) if ranked else ()
     worthwhile = tuple(move for move in moves if move.gained_weeks >= LEAST_GAIN)
     return Looked(plan=plan, target=target, found=found, best=worthwhile)
+
+
+def _ranked(plan: Plan, today: date, target: date | None) -> tuple[Ranked, ...]:
+    return remembered(tuple[Ranked, ...], best_moves, plan=plan, today=today, target=target, people=TRIED_PEOPLE)
 
 
 def otherwise(*, looked: Looked, wish: Wish, today: date, target: date | None) -> Outlook:
     """How the same plan ends with the wish. Raises Impossible naming the part that cannot be."""
     if looked.found is None:
         raise Impossible("moves", looked.ring or _("Nothing is left to plan."))
-    return outlook(plan=applied(plan=looked.plan, wish=wish), today=today, target=target)
+    return remembered(Outlook, outlook, plan=applied(plan=looked.plan, wish=wish), today=today, target=target)

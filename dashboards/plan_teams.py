@@ -9,6 +9,7 @@ from dashboards import words
 from dashboards.plan_outlook import Looked
 from migrator.core.forecast import recent, worked
 from migrator.core.queues import Outlook, Piece, TeamOutlook
+from migrator.core.what_if import Wish, applied
 
 PACE_WEEKS: Final = 4
 LONGEST_WAY: Final = 7
@@ -24,6 +25,8 @@ class TeamRow:
     """Done per week over the last four weeks; None without any."""
     people: float | None
     """None where nobody said."""
+    people_then: float | None = None
+    """With the other plan that was asked for; None where it leaves the team as it is."""
 
     @property
     def is_late(self) -> bool:
@@ -63,12 +66,17 @@ def weeks_of_work(looked: Looked) -> int:
     return max((len(worked(stream.weeks)) for stream in looked.plan.teams.values()), default=0)
 
 
-def team_rows(looked: Looked) -> list[TeamRow]:
-    """In the order of how much the end hangs on them."""
-    return [
-        TeamRow(outlook=each, pace=_pace(looked, each.team), people=looked.plan.people.get(each.team))
-        for each in looked.teams
-    ]
+def team_rows(looked: Looked, wish: Wish | None = None) -> list[TeamRow]:
+    """In the order of how much the end hangs on them. `wish` is another plan beside today's, which can be."""
+    then = applied(plan=looked.plan, wish=wish).people if wish else looked.plan.people
+    return [_team_row(looked, each, then.get(each.team)) for each in looked.teams]
+
+
+def _team_row(looked: Looked, team: TeamOutlook, then: float | None) -> TeamRow:
+    people = looked.plan.people.get(team.team)
+    return TeamRow(
+        outlook=team, pace=_pace(looked, team.team), people=people, people_then=then if then != people else None
+    )
 
 
 def _pace(looked: Looked, team: str) -> float | None:

@@ -10,6 +10,7 @@ from django.utils.translation import gettext_noop, ngettext
 
 from dashboards import words
 from dashboards.plan_outlook import Looked
+from migrator.core.forecast import Forecast, NoForecast
 from migrator.core.queues import SURE, Outlook
 from migrator.core.stages import Stage
 from migrator.core.what_if import Move, Ranked
@@ -20,7 +21,9 @@ EVEN: Final = 0.5
 """A deadline that is missed in more than half of the runs is missed, said plainly."""
 PACE_DAYS: Final = 28
 SLOWED: Final = 0.75
-"""Of the pace before. A forecast draws from half a year and knows of no trend: whoever reads it shall see one."""
+"""Of the pace before. Whoever reads a forecast shall see what it may make of that: four weeks prove no trend."""
+BELIEVED: Final = 1 / 3
+"""Share of the runs: where so many count on a change of the pace, it moves the date that is 85 % sure."""
 WORTH_A_WORD: Final = 14
 """Days between two ends that are told apart."""
 LONG_MONTHS: Final = 24
@@ -82,8 +85,28 @@ def _dated(found: Prospect) -> str:
     return told.format(course=head, day=words.day(p85), span=span((p85 - deadline).days), chance=sure(chance))
 
 
-def facts(found: BurnUp) -> str:
-    """How far it is, and the pace beside what the deadline asks for. Days before anything was in scope are no pace."""
+def facts(found: BurnUp, forecast: Forecast | NoForecast | None = None) -> str:
+    """How far it is, the pace beside what the deadline asks for, and what the forecast makes of the pace.
+
+    Days before anything was in scope are no pace.
+    """
+    return " ".join(filter(None, (_standing(found), _trend(forecast))))
+
+
+def _trend(forecast: Forecast | NoForecast | None) -> str:
+    """What the forecast makes of a pace that changes, where it moves the date."""
+    if not isinstance(forecast, Forecast):
+        return ""
+    if forecast.falls >= BELIEVED:
+        told = _("The pace has been falling: in {share} of the runs it goes on falling, ever less.")
+        return told.format(share=share(forecast.falls))
+    if forecast.rose >= BELIEVED:
+        told = _("The pace has risen: in {share} of the runs it stays so, and rises no further.")
+        return told.format(share=share(forecast.rose))
+    return ""
+
+
+def _standing(found: BurnUp) -> str:
     if not found.scope[-1]:
         return ""
     done, noun = words.number(found.done[-1]), amount(found.scope[-1], found.measure)
@@ -170,18 +193,21 @@ def span(days: int) -> str:
 
 
 def moved(before: date | None, after: date | None) -> str:
-    """How an 85 % date went from one day to another."""
+    """How an 85 % date went from one day to another; by how much is `moved_by`."""
     if before is None and after is None:
         return _("no date then, none now")
     if before is None:
         return _("no date then, now {day}").format(day=words.day(after or date.min))
     if after is None:
         return _("{day} then, no date now").format(day=words.day(before))
-    days = (after - before).days
-    if not days:
+    if before == after:
         return _("still {day}").format(day=words.day(after))
-    told = _("{before} → {after}, {span} later") if days > 0 else _("{before} → {after}, {span} sooner")
-    return told.format(before=words.day(before), after=words.day(after), span=span(abs(days)))
+    return _("{before} → {after}").format(before=words.day(before), after=words.day(after))
+
+
+def moved_by(before: date | None, after: date | None) -> str:
+    """`5 months sooner`; empty where one of the two is no day, or nothing moved."""
+    return difference(before, after) if before and after and before != after else ""
 
 
 # -------------------------------------------------------------------------------------- the plan

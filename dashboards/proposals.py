@@ -49,6 +49,8 @@ class Standpoint:
     counted: str = "answers"
     """What the bound is a share of: each caller counts once where callers are told apart."""
     legacy_deployed: bool = True
+    irreversible: bool = False
+    """What it does cannot be taken back."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -76,6 +78,8 @@ class Proposal:
     """Why the ladder does not allow it; empty where it does."""
     facts: tuple[str, ...]
     errors: Mapping[str, str]
+    lasts: bool = False
+    """More of what cannot be taken back would happen on the candidate."""
 
     @property
     def changes(self) -> bool:
@@ -165,6 +169,7 @@ def propose(*, at: Standpoint, wish: Wish) -> Proposal:
         refusal=refusal,
         facts=() if refusal or target == at.position else tuple(_facts(at, target, direction)),
         errors=wish.errors,
+        lasts=at.irreversible and not refusal and target.candidate > at.position.candidate,
     )
 
 

@@ -14,7 +14,7 @@ from migrator.inventory.models import Kind
 
 _WORD: Final = re.compile(r'(?<!\S)([a-z]+):("[^"]*"|\S*)')
 _LIMIT: Final = re.compile(r"([<>])\s*([0-9][0-9.,]*)\s*%?")
-KNOWN: Final = ("stage", "service", "team", "kind", "risk", "mismatch", "is")
+KNOWN: Final = ("stage", "service", "team", "kind", "risk", "mismatch", "irreversible", "runbook", "is")
 TRAITS: Final = {
     "stale": gettext_noop("in motion and not seen for a week"),
     "contested": gettext_noop("claimed by two services"),
@@ -23,6 +23,8 @@ TRAITS: Final = {
     "unowned": gettext_noop("without a team"),
 }
 """What may stand after `is:`, and what it means."""
+ANSWERS: Final = {"irreversible": ("yes", "no"), "runbook": ("none", "any")}
+"""Words that are answered with one of two others: `irreversible:yes`, `runbook:none`."""
 SELECTS: Final = ("stage", "service", "team", "kind")
 """Words that have a control of their own beside the bar."""
 
@@ -132,6 +134,10 @@ def _stage(value: str) -> str:
 def _problem(word: str, value: str) -> str:
     if word == "stage" and not _stage(value):
         return _("“{value}” is no stage. Stages: {known}.").format(value=value, known=", ".join(Stage))
+    if value not in ANSWERS.get(word, (value,)):
+        return _("“{word}:{value}” is not known. Known: {known}.").format(
+            word=word, value=value, known=", ".join(ANSWERS[word])
+        )
     if word == "kind" and value not in Kind.values:
         return _("“{value}” is no kind: endpoint or field.").format(value=value)
     return ""

@@ -16,6 +16,7 @@ from dashboards.vocabulary import choices
 from migrator.access.models import Role, Scope
 from migrator.core.manners import Anonymous, Manners, SubjectSource
 from migrator.inventory.models import Project, Service, Team
+from migrator.inventory.runbooks import MAX_RUNBOOK, validate_runbook
 
 CODE: Final = forms.TextInput(attrs={"class": "input code", "autocomplete": "off", "spellcheck": "false"})
 DATE: Final = forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
@@ -90,6 +91,14 @@ class ServiceForm(forms.Form):
         min_value=0,
         label=_("Legacy can still take (requests a second)"),
         help_text=_("A rollback that would send it more says so beforehand. Empty: nobody measured."),
+    )
+    runbook = forms.CharField(
+        required=False,
+        max_length=MAX_RUNBOOK,
+        label=_("Runbook of its units that name none"),
+        widget=CODE,
+        validators=[validate_runbook],
+        help_text=_("An address, or words that say where it lies. On-call is led to it."),
     )
     legacy_deployed = forms.BooleanField(
         required=False, label=_("Legacy still runs"), help_text=_("While it does, removal can be undone.")

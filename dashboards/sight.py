@@ -18,10 +18,6 @@ MOST_WEEKS: Final = 300
 SHARED: Final = "days"
 """The `x` of a trace whose days are those of its figure: charts.js puts them there."""
 LEAST_AHEAD: Final = 150
-LANE: Final = 18
-"""Pixels that one row of names above the chart takes."""
-LETTERS: Final = 160
-"""So many of them fit across a chart on a laptop."""
 YEARLESS_DAYS: Final = 300
 """An axis that is longer names the years of its days."""
 
@@ -163,22 +159,16 @@ def zoomable(first: date, last: date) -> Figure:
 
 
 def draw_marks(layout: Figure, marks: Sequence[Mark], first: date, last: date) -> None:
-    """Uprights with their names above the chart, in as many rows as keeps them apart."""
-    lanes: list[float] = []
+    """Uprights with their names above the chart. The page's script knows its width: it puts the names in rows."""
     layout["shapes"], layout["annotations"] = [], []
     for mark in sorted(marks, key=lambda each: each.day):
         text = f"{mark.name} {named(mark.day, first, last)}"
-        at, width = place(mark.day, first, last), (len(text) + 1) / LETTERS
-        begins = at - width if at > width else at  # at the left edge there is no room before the line
-        lane = next((number for number, end in enumerate(lanes) if begins >= end), len(lanes))
-        lanes[lane:lane + 1] = [begins + width]  # fmt: skip
         layout["shapes"].append(upright(str(mark.day), mark.colour))
         layout["annotations"].append({
-            "x": str(mark.day), "xanchor": "right" if begins < at else "left", "y": 1, "yref": "paper",
-            "yanchor": "bottom", "yshift": LANE * lane, "text": plain(text), "showarrow": False,
-            "name": "aside" if mark.colour == "--muted" else "", "font": {"color": mark.colour, "size": 13},
+            "x": str(mark.day), "xanchor": "right", "y": 1, "yref": "paper", "yanchor": "bottom", "text": plain(text),
+            "showarrow": False, "name": "aside" if mark.colour == "--muted" else "mark",
+            "font": {"color": mark.colour, "size": 13},
         })  # fmt: skip
-    layout["margin"]["t"] = 28 + LANE * max(0, len(lanes) - 1)
 
 
 def place(day: date, first: date, last: date) -> float:

@@ -15,7 +15,7 @@ from dashboards.seats import Seat
 from migrator.access.models import Membership
 from migrator.core.stages import Stage
 from migrator.inventory.models import Unit
-from migrator.inventory.queries import Wanted
+from migrator.inventory.queries import WITHOUT_RUNBOOK, Wanted
 from migrator.observations.queries.finding import differing, unseen_since
 
 CONTROLS: Final = ("stage", "service", "team", "kind", "risk")
@@ -25,6 +25,10 @@ TRAITS: Final = {
     "serving": Q(candidate_bp__gt=0) & ~Q(stage=Stage.REMOVED),
     "write": Q(operation="write"),
     "unowned": Q(team__isnull=True),
+}
+ANSWERS: Final = {
+    "irreversible": {"yes": Q(irreversible=True), "no": Q(irreversible=False)},
+    "runbook": {"none": WITHOUT_RUNBOOK, "any": ~WITHOUT_RUNBOOK},
 }
 
 
@@ -47,6 +51,8 @@ def question(*, parameters: QueryDict, seat: Seat, now: datetime) -> Question:
     asked = ask(text=text(parameters, "search"), controls={name: text(parameters, name) for name in CONTROLS})
     values, problems = dict(asked.values), list(asked.problems)
     condition = _condition(asked, seat, now)
+    for word, answers in ANSWERS.items():
+        condition &= answers[values.pop(word)] if word in values else Q()
     if values.get("team") == "me":
         del values["team"]
         mine = my_teams(seat)

@@ -32,6 +32,7 @@ from dashboards.views import (
     share,
     theme,
     unit_policy,
+    unit_settings,
     units,
     welcome,
 )
@@ -43,6 +44,7 @@ urlpatterns = [
     path("theme", login_not_required(theme.choose), name="theme"),
     path("palette", palette.entries, name="palette"),
     path("account", account.page, name="account"),
+    path("account/password", account.password, name="password"),
     path("account/second-factor", account.second_factor, name="second-factor"),
     path("oncall", oncall.everywhere, name="oncall-everywhere"),
     path("p/<slug:slug>/", project.page, name="project"),
@@ -67,6 +69,7 @@ urlpatterns = [
     path("p/<slug:slug>/units/<int:unit_id>/rollback", rollbacks.unit, name="rollback-unit"),
     path("p/<slug:slug>/services/<int:service_id>/rollback", rollbacks.service, name="rollback-service"),
     path("p/<slug:slug>/rollback", rollbacks.everything, name="rollback-project"),
+    path("p/<slug:slug>/units/<int:unit_id>/settings", unit_settings.page, name="unit-settings"),
     path("p/<slug:slug>/units/<int:unit_id>/policy", unit_policy.page, name="unit-policy"),
     path("p/<slug:slug>/units/<int:unit_id>/waivers", unit_policy.sign_waiver, name="sign-waiver"),
     path("p/<slug:slug>/waivers/<int:waiver_id>/revoke", unit_policy.revoke_waiver, name="revoke-waiver"),

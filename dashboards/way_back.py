@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy, ngettext
 
 from migrator.core.stages import Direction
 from migrator.inventory.models import Project
+from migrator.rollout.irreversible import Lasting, left_by
 from migrator.rollout.queries import Convergence, Entry, Preview, convergence, preview
 from migrator.rollout.scopes import Scope
 
@@ -30,6 +31,8 @@ class WayBack:
     action: str
     preview: Preview
     convergence: Convergence
+    lasting: Lasting
+    """Writes of the scope that stay done; the sheet is red where there are any."""
     reasons: tuple[Any, ...] = REASONS
 
     @property
@@ -64,6 +67,7 @@ def way_back(
         action=action,
         preview=preview(project=project, scope=scope),
         convergence=convergence(project=project, now=now),
+        lasting=left_by(project=project, scope=scope),
     )
 
 

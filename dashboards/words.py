@@ -107,6 +107,25 @@ def duration(span: timedelta) -> str:
     return ngettext("{number} day", "{number} days", days).format(number=days)
 
 
+@cache
+def months(_language: str | None) -> tuple[str, ...]:
+    """The short names of the months, in the language that is active."""
+    return tuple(dateformat.format(date(2000, month, 1), "M") for month in range(1, 13))
+
+
+@cache
+def unit_signs(_language: str | None) -> tuple[str, ...]:
+    """What stands behind a number, in the language that is active: `%`, `ms`, `min`."""
+    told = (
+        pgettext("share", "{number} %"),
+        pgettext("duration", "{number} ms"),
+        pgettext("duration", "{number} s"),
+        pgettext("duration", "{number} min"),
+        pgettext("duration", "{number} h"),
+    )
+    return ("%", *(sign for each in told if (sign := each.format(number="").strip())))
+
+
 def ago(moment: datetime, *, now: datetime) -> str:
     """How long since: `4 s ago`; `now` for what has just been or lies ahead of our clock by a moment."""
     span = now - moment

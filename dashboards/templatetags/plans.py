@@ -44,12 +44,6 @@ def day_or(on: date | None, otherwise: str) -> str:
 
 
 @register.filter
-def firm(sentence: str) -> str:
-    """A sentence in which no number is torn from its percent sign."""
-    return sentence.replace(" %", "\N{NO-BREAK SPACE}%")
-
-
-@register.filter
 def days_words(days: float) -> str:
     """3.2 -> `3.2 days`, 0.1 -> `2 h`, 1300 -> `3.6 years`."""
     if days > LONG_DAYS:
@@ -62,7 +56,11 @@ def days_words(days: float) -> str:
 
 @register.simple_tag
 def date_moved(then: date | None, now: date | None) -> str:
-    return plan_words.moved(then, now)
+    """How a date went, and on a line of its own by how much."""
+    told, by = plan_words.moved(then, now), plan_words.moved_by(then, now)
+    if not by:
+        return told
+    return format_html('{}<br><span class="nowrap">{}</span>', told, by)
 
 
 @register.simple_tag

@@ -88,7 +88,7 @@ def ago(at: datetime | None) -> str:
     if at is None:
         return no_data()
     iso, told = at.isoformat(timespec="seconds"), words.ago(at, now=timezone.now())
-    return format_html('<time datetime="{}" title="{} · {}">{}</time>', iso, words.moment(at), iso, told)
+    return format_html('<time class="age" datetime="{}" title="{} · {}">{}</time>', iso, words.moment(at), iso, told)
 
 
 @register.simple_tag

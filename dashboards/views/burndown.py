@@ -1,8 +1,10 @@
 """Will we make it? How far it is, when it ends, what holds it, and what changed: the manager's page."""
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime
+from functools import partial
 from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
@@ -32,6 +34,8 @@ from migrator.planning.queries import (
     Measure,
     Prospect,
     Record,
+    Slice,
+    Tagged,
     TrafficDay,
     deadline_of,
     oldest_stuck,
@@ -73,8 +77,9 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     context = {
         "here": "burndown",
         "wanted": wanted,
+        "holding": _holding_of(wanted),
         "sentence": plan_words.verdict(picture.found, legacy=project.legacy_name),
-        "facts": plan_words.facts(begun(picture.found.found)),
+        "facts": plan_words.facts(begun(picture.found.found), picture.found.forecast),
         "was_in_scope": any(picture.shown.scope),
         **_news(project, wanted, picture),
         **_chart(project, wanted, picture),
@@ -94,13 +99,24 @@ def holding(request: HttpRequest, seat: Seat) -> HttpResponse:
     return render(request, "dashboards/_holding.html", {"wanted": wanted, **_held(seat.project, wanted, now)})
 
 
+def _holding_of(wanted: Asked) -> str:
+    """A name for what is said there: a page that asks for the same keeps it."""
+    asked = repr((wanted.units, wanted.measure, wanted.done_stage))
+    return f"holding-{hashlib.sha256(asked.encode()).hexdigest()[:12]}"
+
+
 def _held(project: Project, wanted: Asked, now: datetime) -> dict[str, Any]:
     measure, done_stage = wanted.measure, wanted.done_stage
-    looked = look(project=project, now=now, phase=wanted.units.phase, measure=measure, done_stage=done_stage)
-    best, *others = plan_answers.moves(looked) or (None,)
+    # Teams work on all kinds in one queue. Who moves helps the whole plan, and is looked at upon its page.
+    part, whole = replace(wanted.units, kind="", tagged=Tagged.NOW), Slice(phase=wanted.units.phase)
+    held = partial(look, project=project, now=now, measure=measure, done_stage=done_stage)
+    moving = held(units=whole)
+    best, *others = plan_answers.moves(moving) or (None,)
     found = prospect(project=project, now=now, units=wanted.units, measure=measure, done_stage=done_stage)
     return {
-        "looked": looked,
+        "looked": moving if part == whole else held(units=part, ranked=False),
+        "looked_at": plan_answers.looked_at(wanted.units),
+        "moving": moving,
         "best": best,
         "others": others,
         "if_shared": plan_words.if_shared(found),

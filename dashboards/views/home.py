@@ -1,6 +1,8 @@
 """All projects: of each what the reader's role asks for first, the projects that need somebody first."""
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from django.core.cache import cache
@@ -11,12 +13,13 @@ from django.utils.translation import get_language, ngettext
 from django.utils.translation import gettext as _
 
 from dashboards import plan_words, words
-from dashboards.attention import Attention, attention, counted, sentence
-from dashboards.home_blocks import Block, blocks
+from dashboards.attention import Attention, attention, counted, sentence, under_way
+from dashboards.home_blocks import Block, blocks, waiting
 from dashboards.seats import Seat, project_page, seats_of
 from migrator.core.stages import Stage
 from migrator.inventory.queries import stage_counts
 from migrator.planning.queries import prospect
+from migrator.rollout.queries import convergence
 
 KEPT_S = 300
 """For so long a forecast that was counted for the home page is not counted anew."""
@@ -31,6 +34,8 @@ class Card:
     sentence: str
     counts: dict[Stage, int]
     blocks: list[Block]
+    waits: list[str]
+    """What waits for the reader beside the cases, such as `1 approval`."""
 
     @property
     def scope(self) -> int:
@@ -58,13 +63,23 @@ def _card(seat: Seat) -> Card:
     now = timezone.now()
     found = attention(project=seat.project, now=now)
     counts = stage_counts(project=seat.project)
+    waits = [told for _page, told in waiting(seat=seat)] if seat.may_flip else []
     return Card(
         seat=seat,
         found=found,
-        sentence=sentence(found) if sum(counts.values()) else _("Nothing is tracked yet."),
+        sentence=_sentence(seat, found, counts, waits, now),
         counts=counts,
         blocks=blocks(seat=seat, found=found, now=now) if sum(counts.values()) else [],
+        waits=waits,
     )
+
+
+def _sentence(seat: Seat, found: Attention, counts: Mapping[Stage, int], waits: Sequence[str], now: datetime) -> str:
+    if not sum(counts.values()):
+        return _("Nothing is tracked yet.")
+    is_calm = not found.needing and under_way(counts)
+    is_blind = is_calm and not convergence(project=seat.project, now=now).live
+    return sentence(found, is_blind=is_blind, waits=waits)
 
 
 def _rank(card: Card) -> tuple[Any, ...]:
@@ -79,15 +94,21 @@ def told(cards: list[Card]) -> str:
         return cards[0].sentence
     needing = [case for card in cards for case in card.found.needing]
     if not needing:
-        return _("Nothing needs you.")
+        places = sum(1 for card in cards if card.waits)
+        told = _("Something waits for you in {projects}.") if places else _("Nothing needs you.")
+        return told.format(projects=_projects(places))
     places = sum(1 for card in cards if card.found.needing)
     cases = counted(needing)
     if any(card.found.partial for card in cards):
         cases = _("At least {number}").format(number=cases)
     return ngettext("{cases} needs you in {projects}.", "{cases} need you in {projects}.", len(needing)).format(
         cases=cases,
-        projects=ngettext("{count} project", "{count} projects", places).format(count=words.number(places)),
+        projects=_projects(places),
     )
+
+
+def _projects(number: int) -> str:
+    return ngettext("{count} project", "{count} projects", number).format(count=words.number(number))
 
 
 @project_page

@@ -51,7 +51,7 @@ AT_ONCE: Final = 2_000
 """Rows that an export reads together."""
 COLUMNS: Final = (
     "key", "kind", "operation", "service", "team", "risk", "stage", "candidate_percent", "mirror_percent", "pairs",
-    "bad", "mismatch_rate", "at_most", "last_seen_at",
+    "bad", "mismatch_rate", "at_most", "last_seen_at", "irreversible",
 )  # fmt: skip
 KEYS: Final = (
     ("x", gettext_lazy("Choose the row")),
@@ -158,6 +158,7 @@ def _record(row: UnitRow, figures: StandingFigures) -> Mapping[str, Any]:
         "mismatch_rate": figures.mismatch_rate,
         "at_most": bound(figures),
         "last_seen_at": figures.last_seen_at,
+        "irreversible": row.irreversible,
     }
 
 

@@ -15,7 +15,7 @@ from django.utils.translation import gettext_lazy as _
 
 from dashboards.changes import Act, acts
 from dashboards.exports import exported
-from dashboards.ledger_words import told
+from dashboards.ledger_words import tells_who, told
 from dashboards.parameters import key, text
 from dashboards.proposals import place
 from dashboards.seats import Seat, project_page
@@ -140,6 +140,8 @@ def sentence(shown: Sequence[Line], *, filtered: bool) -> str:
 def _in_words(last: Line) -> str:
     if not last.flips:
         what = told(last.kind, last.body).rstrip(".")
+        if tells_who(last.kind, last.body):
+            return gettext("{what} {unit}").format(what=what[:1].lower() + what[1:], unit=last.unit_key).strip()
         by = gettext("{what} ({unit}), by {who}") if last.unit_key else gettext("{what}, by {who}")
         return by.format(what=what[:1].lower() + what[1:], unit=last.unit_key, who=last.actor)
     act, others = acts(last.flips)[0], last.count - 1

@@ -5,7 +5,7 @@ The button opens the sheet that says what will happen, and that sheet's button d
 """
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
@@ -20,16 +20,19 @@ from dashboards.alone import in_one_answer
 from dashboards.attention import Attention, Case, at_least, attention, case_of, counted
 from dashboards.observed import newest_minutes
 from dashboards.seats import Seat, forbidden, holders, project_page, seats_of
-from dashboards.way_back import WayBack, of_unit
+from dashboards.way_back import WayBack, is_done, of_unit
 from migrator.access.rights import Forbidden
 from migrator.core.gate import Word
 from migrator.core.stages import Stage
 from migrator.inventory.models import Unit
-from migrator.inventory.queries import canaries, serving_counts
+from migrator.inventory.queries import canaries, runbooks_of, serving_counts
 from migrator.rollout import remarks
+from migrator.rollout.irreversible import Lasting, left_behind
 from migrator.rollout.queries import Convergence, convergence, last_heard
 
 SHOWN = 8
+NEWS = timedelta(days=1)
+"""For so long what a rollback left done is told to whoever comes by its link."""
 WORST = 5
 """Cases of all projects together that the list of projects shows by name."""
 
@@ -48,6 +51,7 @@ def page(request: HttpRequest, seat: Seat, unit_id: int | None = None) -> HttpRe
         "here": "oncall",
         "found": found,
         "asked": asked,
+        "lasting": _stays_done(seat, asked, now),
         "others": others,
         "suspect": [case for case in found.suspect if case.unit_id != unit_id],
         "counts": counts,
@@ -56,7 +60,7 @@ def page(request: HttpRequest, seat: Seat, unit_id: int | None = None) -> HttpRe
         "sentence": _of_asked(asked, obeyed, now) if asked else sentence(found, serving=bool(counts), obeyed=obeyed),
         "worst": worst,
         "way": _way(seat, worst, now),
-        "takers": remarks.takers(unit_ids=[case.unit_id for case in (asked, *others) if case], now=now),
+        **_known([case.unit_id for case in (asked, *others) if case], now),
         "note": remarks.newest_hand_over(project=seat.project),
         **_rest(seat, found, unit_id),
     }
@@ -70,12 +74,23 @@ def _asked(seat: Seat, unit_id: int, now: datetime) -> Case:
     return case_of(unit=unit, now=now)
 
 
+def _stays_done(seat: Seat, asked: Case | None, now: datetime) -> Lasting | None:
+    """What the unit's last rollback did not undo, the guard's too: for whoever comes by its link soon after."""
+    last = asked.last if asked else None
+    return left_behind(project=seat.project, last=last) if last and is_done(last) and now - last.at < NEWS else None
+
+
 def _way(seat: Seat, worst: Case | None, now: datetime) -> WayBack | None:
     """The sheet of the one large button: it comes with the page, so that opening it asks nobody."""
     if worst is None or not seat.may_roll_back:
         return None
     way = of_unit(project=seat.project, unit_id=worst.unit_id, key=worst.key, now=now)
     return way if way.preview.serving else None
+
+
+def _known(unit_ids: list[int], now: datetime) -> dict[str, Any]:
+    """Who looks into some units already, and where it says what to do about them; both by unit."""
+    return {"takers": remarks.takers(unit_ids=unit_ids, now=now), "runbooks": runbooks_of(unit_ids=unit_ids)}
 
 
 def _rest(seat: Seat, found: Attention, unit_id: int | None) -> dict[str, Any]:
@@ -198,7 +213,7 @@ def everywhere(request: HttpRequest) -> HttpResponse:
         "more_wrong": max(0, len(wrong) - WORST),
         "worst": worst[1] if worst else None,
         "way": _way(*worst, now) if worst else None,
-        "takers": remarks.takers(unit_ids=[case.unit_id for _seat, case in wrong[:WORST]], now=now),
+        **_known([case.unit_id for _seat, case in wrong[:WORST]], now),
         "sentence": of_all(rows),
     }
     return render(request, "dashboards/oncall_everywhere.html", context)

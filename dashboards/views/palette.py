@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from itertools import islice
 from typing import Final
 
+from django.db.models import Q
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -59,13 +60,19 @@ def _fitting(search: str, goals: Iterable[Goal], *, always: bool = False) -> Seq
 
 
 def _units(seat: Seat, search: str) -> Sequence[UnitRow]:
-    """What is looked for may begin with the verb of an act: `roll back /users`."""
+    """Endpoints before fields. What is looked for may begin with the verb of an act: `roll back /users`."""
     plain = search.lower()
     for verb in (_("Roll back {key}"), _("Start a ramp for {key}")):
         before = verb.partition("{key}")[0].lower()
         if before and plain.startswith(before):
             search = search[len(before) :]
-    return matching_units(project=seat.project, wanted=Wanted(search=search.strip()), limit=SHOWN).units
+    wanted = Wanted(search=search.strip())
+    endpoints = matching_units(project=seat.project, wanted=wanted, limit=SHOWN, condition=Q(parent__isnull=True)).units
+    room = SHOWN - len(endpoints)
+    if not room:
+        return endpoints
+    fields = matching_units(project=seat.project, wanted=wanted, limit=room, condition=Q(parent__isnull=False)).units
+    return (*endpoints, *fields)
 
 
 def _unit(seat: Seat, row: UnitRow) -> dict[str, str]:

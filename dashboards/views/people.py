@@ -43,9 +43,9 @@ def people(request: HttpRequest, seat: Seat) -> dict[str, Any]:
 def sentence(number: int, *, teams: int) -> str:
     """How many people, in how many teams."""
     if not teams:
-        told = ngettext("{count} person works on it.", "{count} people work on it.", number)
+        told = ngettext("{count} person has a role here.", "{count} people have a role here.", number)
         return told.format(count=words.number(number))
-    told = ngettext("{count} person in {teams} works on it.", "{count} people in {teams} work on it.", number)
+    told = ngettext("{count} person has a role here; {teams}.", "{count} people have a role here; {teams}.", number)
     named = ngettext("{count} team", "{count} teams", teams).format(count=words.number(teams))
     return told.format(count=words.number(number), teams=named)
 

@@ -1,5 +1,6 @@
 """The plan: which team the end hangs on, what another plan would bring, and what was promised."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -20,10 +21,12 @@ from dashboards.plan_teams import Beside, axis_of, critical_path, team_rows
 from dashboards.plan_wish import Asked, wished
 from dashboards.seats import Seat, forbidden, holders, project_page
 from migrator.access.rights import Forbidden, Right
+from migrator.core.stages import Stage
 from migrator.core.what_if import Impossible
-from migrator.inventory.models import Project
+from migrator.inventory.models import Project, Unit
 from migrator.planning.models import Baseline, Dependency
-from migrator.planning.queries import Measure, promises
+from migrator.planning.queries import Measure, Slice, promises
+from migrator.planning.queries.promises import Promise
 
 SHOWN: Final = 50
 BASELINES_SHOWN: Final = 10
@@ -78,15 +81,22 @@ def _shown(
     # Moves are ranked for today's plan only: whoever asks for another one waits for its answer alone.
     is_wish = any(request.GET.get(name) for name in ("giver", "taker", "cut_team", "cut", "deadline"))
     looked = look(
-        project=project, now=now, phase=lens.phase, measure=lens.measure, ranked=not is_wish, patient=patient or is_wish
+        project=project,
+        now=now,
+        units=Slice(phase=lens.phase),
+        measure=lens.measure,
+        ranked=not is_wish,
+        patient=patient or is_wish,
     )
     asked = wished(request.GET, plan=looked.plan, today=now.date())
     beside, refused = _beside(looked, asked, now)
+    is_empty = not looked.plan.teams and not Unit.objects.tracked().filter(project=project).exists()
     context = {
         "here": "plan",
-        "sentence": _sentence(looked, asked, beside),
+        "sentence": _sentence(looked, asked, beside, is_empty=is_empty),
+        "is_empty": is_empty,
         "looked": looked,
-        "teams": team_rows(looked),
+        "teams": team_rows(looked, asked.wish if beside else None),
         "axis": axis_of(looked, now.date()),
         "way": critical_path(looked),
         "asked": asked,
@@ -102,9 +112,11 @@ def _shown(
     return render(request, "dashboards/plan.html", context, status=status)
 
 
-def _sentence(looked: Looked, asked: Asked, beside: Beside | None) -> str:
+def _sentence(looked: Looked, asked: Asked, beside: Beside | None, *, is_empty: bool) -> str:
     if looked.is_pending:
         return plan_words.pending_sentence(looked)
+    if is_empty:
+        return _("Nothing is tracked yet, so there is nothing to plan.")
     if beside is None:
         return plan_words.plan_sentence(looked.found, looked.best, target=looked.target)
     return plan_words.other_sentence(
@@ -132,11 +144,20 @@ def _promised(project: Project, now: datetime) -> dict[str, Any]:
     """Deadlines with their chances, what waits for what, and what was promised before."""
     return {
         "today": now.date(),
-        "promises": promises(project=project, now=now),
+        "promises": _with_meaning(project, promises(project=project, now=now)),
         "undated": project.phases.filter(deadline=None),
         "dependencies": Dependency.objects.filter(unit__project=project).select_related("unit", "needs")[:SHOWN],
         "baselines": Baseline.objects.filter(project=project).select_related("phase")[:BASELINES_SHOWN],
     }
+
+
+def _with_meaning(project: Project, made: Sequence[Promise]) -> list[tuple[Promise, bool]]:
+    """Each with whether its units are done only once they are removed: two of them are else not to be compared."""
+    removing = project.phases.filter(done_at=Stage.REMOVED)
+    phases = set(removing.values_list("pk", flat=True))
+    milestones = set(project.milestones.filter(phase__in=removing).values_list("pk", flat=True))
+    late = {"phase": phases, "milestone": milestones}
+    return [(each, each.id in late.get(each.kind, ())) for each in made]
 
 
 def _forms(seat: Seat, tried: dict[str, PlanForm]) -> list[tuple[str, PlanForm]]:

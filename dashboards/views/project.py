@@ -6,8 +6,9 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 
-from dashboards.attention import Attention, Case, attention, sentence
+from dashboards.attention import Attention, Case, attention, sentence, under_way
 from dashboards.changes import acts
+from dashboards.home_blocks import waiting
 from dashboards.seats import Seat, project_page
 from dashboards.views import welcome
 from migrator.core.stages import Stage
@@ -38,9 +39,15 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
     scope, moved = sum(counts.values()), sum(counts[stage] for stage in MOVED)
     if not scope:
         return welcome.shown(request, seat)
+    obeyed, waits = convergence(project=seat.project, now=now), waiting(seat=seat)
     context = {
         "here": "project",
-        "sentence": sentence(found),
+        "sentence": sentence(
+            found,
+            is_blind=under_way(counts) and not obeyed.live,
+            waits=[told for _page, told in waits] if seat.may_flip else (),
+        ),
+        "waits": waits,
         "found": found,
         "sections": sections(found),
         "counts": counts,
@@ -50,7 +57,7 @@ def page(request: HttpRequest, seat: Seat) -> HttpResponse:
         "in_motion": scope - moved - counts[Stage.BACKLOG],
         "deadline": seat.project.deadline,
         "days_left": (seat.project.deadline - timezone.localdate(now)).days if seat.project.deadline else None,
-        "convergence": convergence(project=seat.project, now=now),
+        "convergence": obeyed,
         "acts": acts(ledger(project=seat.project, limit=READ))[:SHOWN],
         "offers": offers(project=seat.project, limit=5),
     }

@@ -27,6 +27,7 @@ from migrator.core.stages import Stage
 from migrator.inventory.models import Unit
 from migrator.inventory.queries import Wanted, choices
 from migrator.rollout import guard, ramp_queries, ramps
+from migrator.rollout.irreversible import among
 from migrator.rollout.models import RampState
 from migrator.rollout.pulse import database_now
 
@@ -113,6 +114,7 @@ def new(request: HttpRequest, seat: Seat) -> HttpResponse:
         "previewed": previewed,
         "preview": seen,
         "ready": seen.ready[:SHOWN] if seen else (),
+        "lasting": among(unit_ids=[unit.pk for unit in seen.ready]) if seen else None,
         "left": seen.left[:SHOWN] if seen else (),
         "more": max(0, len(seen.ready) - SHOWN) + max(0, len(seen.left) - SHOWN) if seen else 0,
         "fields": [(name, told) for name, told in form.typed.items() if told],

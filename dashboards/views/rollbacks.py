@@ -22,6 +22,8 @@ from dashboards.seats import Seat, forbidden, holders, project_page
 from dashboards.way_back import WayBack, is_done, outcome, silence, way_back
 from migrator.access.rights import Forbidden, Right
 from migrator.inventory.models import Unit
+from migrator.inventory.queries import runbooks_of
+from migrator.rollout.irreversible import left_behind
 from migrator.rollout.queries import Entry, convergence, last_change, ledger
 from migrator.rollout.remarks import takers
 from migrator.rollout.scopes import Scope, one_unit
@@ -90,13 +92,14 @@ def _proof(seat: Seat, way: WayBack, last: Entry | None, now: datetime) -> dict[
         "last": last,
         "convergence": obeyed,
         "silence": silence(obeyed),
+        "lasting": left_behind(project=seat.project, last=last) if last and is_done(last) else None,
         "outcome": outcome(legacy=seat.project.legacy_name, last=last, obeyed=obeyed, stuck=stuck),
         "is_done": is_done(last),
     }
 
 
 def _counted(unit: Unit | None, now: datetime) -> dict[str, Any]:
-    """Who answers since, minute by minute, and who looks into it."""
+    """Who answers since, minute by minute, who looks into it, and where it says how."""
     if unit is None:
         return {}
     last = unit.flips.order_by("-id").first()
@@ -104,6 +107,7 @@ def _counted(unit: Unit | None, now: datetime) -> dict[str, Any]:
         "answered": answered_since(unit=unit, at=last.at, now=now) if last else None,
         "minutes": newest_minutes(unit=unit, now=now),
         "taker": takers(unit_ids=[unit.pk], now=now).get(unit.pk),
+        "runbook": runbooks_of(unit_ids=[unit.pk]).get(unit.pk, ""),
     }
 
 

@@ -77,7 +77,9 @@ def _save(request: HttpRequest, seat: Seat) -> HttpResponse:
 
 def _back(seat: Seat, form: RuleForm) -> HttpResponse:
     """To the preview of what was typed, which says beside each field what is wrong with it."""
-    kept = {name: form.data[name] for name in form.fields if form.data.get(name)}
+    kept = {name: form.data[name] for name in form.fields if form.data.get(name)} | {
+        "reason": form.data.get("reason", "")
+    }
     return HttpResponseRedirect(f"{reverse('rules', args=[seat.project.slug])}?{urlencode(kept | {'preview': 1})}#new")
 
 
@@ -104,7 +106,9 @@ def _shown(request: HttpRequest, seat: Seat, form: RuleForm, *, previewed: bool)
         "all_of_them": all_of_them,
         "form": form,
         "previewed": previewed,
-        "preview": _preview(seat, form) if previewed and form.is_valid() else None,
+        "is_asked_why": "reason" in request.GET,
+        "is_complete": form.is_valid(),
+        "preview": _preview(seat, form) if previewed and set(form.errors) <= {"reason"} else None,
         "services": list(seat.project.services.values_list("name", flat=True)),
         "begun": previewed or any(request.GET.get(name) for name in ("kind", "path")),
         "now": now,

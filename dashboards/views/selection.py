@@ -20,6 +20,7 @@ from migrator.inventory.services import Invalid
 from migrator.planning.models import SavedView
 from migrator.planning.saved_views import remove_view, save_view
 from migrator.rollout.bulk import MOST, Prospect, look_over
+from migrator.rollout.irreversible import among
 from migrator.rollout.services import Change, Refused, Unknown, flip
 
 PAGE = "inventory"
@@ -58,6 +59,7 @@ def _preview(
         "label": label,
         "going": going,
         "staying": [row for row in rows if row.skipped],
+        "lasting": among(unit_ids=[row.unit_id for row in going if row.after.candidate > row.before.candidate]),
         "refused": refused,
         "reason": text(request.POST, "reason"),
     }

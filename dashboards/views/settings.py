@@ -91,7 +91,7 @@ def _shown(request: HttpRequest, seat: Seat, tab: str, outcome: Outcome | None =
 
 def _project(request: HttpRequest, seat: Seat) -> dict[str, Any]:
     deadline = seat.project.deadline
-    told = _("{project} shall be over by {day}.") if deadline else _("{project} has no deadline.")
+    told = _("{project} is to be finished by {day}.") if deadline else _("{project} has no deadline.")
     return {
         "sentence": told.format(project=seat.project.name, day=words.day(deadline) if deadline else ""),
         "project_form": ProjectForm(project=seat.project),

@@ -114,7 +114,7 @@ def _counted(project: Project) -> Shared:
         project=project.name,
         simulated=project.simulated,
         sentence=plan_words.verdict(found, legacy=project.legacy_name),
-        facts=plan_words.facts(burn_up),
+        facts=plan_words.facts(burn_up, found.forecast),
         done_meaning=plan_words.done_meaning(burn_up, legacy=project.legacy_name),
         picture=picture(found),
         columns=(table.first_column, *table.columns),

@@ -58,6 +58,7 @@ class Subject:
             requests_per_minute=self.requests_per_minute,
             counted="callers" if self.evidence.subjects else "answers",
             legacy_deployed=self.unit.service.legacy_deployed,
+            irreversible=self.unit.irreversible,
         )
 
 

@@ -2,13 +2,13 @@
 
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.utils import timezone
 from django.utils.translation import gettext as _
-from django.utils.translation import ngettext
+from django.utils.translation import gettext_lazy, gettext_noop, ngettext
 
 from dashboards import words
 from dashboards.changes import acts
@@ -37,6 +37,7 @@ from migrator.core.stages import ALL, RUNGS, Direction, Scrutiny, Stage
 from migrator.inventory.queries import fields_of
 from migrator.observations.noise import proofs_of
 from migrator.observations.queries import NOTHING_SEEN, groups, standings
+from migrator.rollout.irreversible import among
 from migrator.rollout.queries import Convergence, Entry, convergence, ledger
 from migrator.rollout.remarks import comments_of
 
@@ -44,6 +45,7 @@ HISTORY = 20
 FIELDS_SHOWN = 100
 GROUPS = 20
 SAMPLES = 3
+KEYS: Final = (("p", gettext_lazy("To the share that the candidate answers")),)
 
 
 @project_page
@@ -63,10 +65,13 @@ def page(request: HttpRequest, seat: Seat, unit_id: int) -> HttpResponse:
         "verdict": subject.verdict,
         "last_pair_at": moment(subject.evidence.last_at),
         "sentence": sentence(subject),
+        "more_keys": KEYS if seat.may_flip else (),
+        "word": "allowed" if subject.verdict.promotes and subject.slowness else subject.verdict.word,
         "gates": [Demand.of(gate) for gate in subject.verdict.gates],
         "is_judged": subject.unit.position.rung.scrutiny is Scrutiny.BODIES,
         "acts": acts(entries),
         "change": last_change(seat, subject, entries, now),
+        "lasting": among(unit_ids=[unit_id]) if proposal.lasts else None,
         "conflict": conflict(key(request.GET, "seen"), proposal, entries, now),
         "reason": request.GET.get("reason", ""),
         **controls(subject, wish, proposal),
@@ -102,7 +107,7 @@ def sentence(subject: Subject) -> str:
     if position.stage is Stage.SHADOW:
         return _("Shadow: the candidate receives traffic, and only status and latency are looked at.")
     if verdict.promotes:
-        return f"{_step(subject)}: {verdict.reason}"
+        return _promoted(subject)
     missing = verdict.pairs_missing if subject.evidence.pairs else None
     more = ""
     if verdict.word is Word.HOLD and not position.candidate:
@@ -115,13 +120,33 @@ def sentence(subject: Subject) -> str:
     return f"{told.format(reason=verdict.reason)} {more}".strip()
 
 
-def _step(subject: Subject) -> str:
-    """What a promoting verdict allows: `Safe to raise to 10 %`."""
+def _promoted(subject: Subject) -> str:
+    """What a promoting verdict allows: `Safe to raise to 10 %: …`. Nothing is called safe that is far slower."""
+    reason, times = subject.verdict.reason, subject.slowness
+    if times is None:
+        return f"{_step(subject, SAFE)}: {reason}"
+    slow = _("But the candidate is {times} times as slow.").format(times=words.number(times))
+    return f"{_step(subject, ALLOWED)}: {reason} {slow}"
+
+
+SAFE: Final = (
+    gettext_noop("Safe to raise to {share}"), gettext_noop("Safe to cut over"),
+    gettext_noop("Safe to move to canary"), gettext_noop("Safe"),
+)  # fmt: skip
+ALLOWED: Final = (
+    gettext_noop("The gates allow {share}"), gettext_noop("The gates allow the cutover"),
+    gettext_noop("The gates allow canary"), gettext_noop("The gates are met"),
+)  # fmt: skip
+"""The next step in words: to raise the share, to cut over, to begin, and where there is none."""
+
+
+def _step(subject: Subject, said: tuple[str, str, str, str]) -> str:
     position = subject.unit.position
-    if position.stage is Stage.CANARY:
-        goal = next_planned(position.candidate)
-        return _("Safe to raise to {share}").format(share=words.percentage(goal)) if goal else _("Safe to cut over")
-    return _("Safe to move to canary") if position.stage is Stage.SIDE_BY_SIDE else _("Safe")
+    raising, over, begin, none = said
+    if position.stage is not Stage.CANARY:
+        return _(begin if position.stage is Stage.SIDE_BY_SIDE else none)
+    goal = next_planned(position.candidate)
+    return _(raising).format(share=words.percentage(goal)) if goal else _(over)
 
 
 PLACES = {"mismatches": "differences", "deploys": "history", "latency": "course", "series": "course"}

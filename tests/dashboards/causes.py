@@ -67,4 +67,4 @@ def add_rule(project: Project, unit: Unit | None, path: str) -> Rule:
 def html(client: Client, address: str) -> str:
     answer = client.get(address)
     assert answer.status_code == 200
-    return str(answer.content.decode())
+    return str(answer.content.decode()).replace("\N{NO-BREAK SPACE}", " ")

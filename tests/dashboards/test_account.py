@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from django.contrib.auth.models import User
@@ -11,6 +12,7 @@ from django.utils import timezone
 from migrator.access.models import Membership, Role, SecondFactor
 from migrator.access.second_factor import STEP_S, code_at
 from migrator.inventory.models import Project, Team
+from tests.conftest import PASSWORD
 
 SignIn = Callable[[User], Client]
 
@@ -100,3 +102,60 @@ def test_role__with_one_in_a_team__is_told_with_the_team(
 
     assert f"eve · {told}<" in signed_in.get("/p/shop/").content.decode()
     assert f">{told}<" in signed_in.get("/account").content.decode()
+
+
+def change_password(client: Client, *, old: str = PASSWORD, new: str = "a fresh long phrase", again: str = "") -> Any:
+    typed = {"old_password": old, "new_password1": new, "new_password2": again or new}
+    return client.post("/account/password", typed)
+
+
+def test_password__changed__this_session_goes_on_and_every_other_ends(engineer: User) -> None:
+    here, elsewhere = Client(), Client()
+    for client in (here, elsewhere):
+        assert client.login(username="engineer", password=PASSWORD)
+
+    assert change_password(here).headers["Location"] == "/account"
+    assert "Your password is changed." in here.get("/account").content.decode()
+    assert elsewhere.get("/account").headers["Location"] == "/sign-in?next=/account"
+    assert not Client().login(username="engineer", password=PASSWORD)
+    assert Client().login(username="engineer", password="a fresh long phrase")
+
+
+@pytest.mark.parametrize(
+    ("typed", "field", "told"),
+    [
+        ({"old": "wrong"}, "old_password", "old password was entered incorrectly"),
+        ({"new": "short"}, "new_password2", "at least 10 characters"),
+        ({"new": "password12"}, "new_password2", "too common"),
+        ({"again": "another long phrase"}, "new_password2", "match"),
+    ],
+)
+def test_password__that_cannot_be__is_told_beside_its_field_and_changes_nothing(
+    typed: dict[str, str], field: str, told: str, engineer: User, sign_in: SignIn
+) -> None:
+    answer = change_password(sign_in(engineer), **typed)
+    page = answer.content.decode()
+
+    assert answer.status_code == 422
+    beside = re.search(rf'<input id="id_{field}"[^>]*aria-invalid="true"[^>]*>(<p class="error".*?</p>)', page)
+    assert beside and told in beside[1]
+    assert page.count('class="error"') == 1
+    assert not any(secret in page for secret in (PASSWORD, "a fresh long phrase", "password12"))
+    assert User.objects.get(pk=engineer.pk).check_password(PASSWORD)
+
+
+def test_password__kept_elsewhere__is_changed_there(engineer: User, sign_in: SignIn) -> None:
+    engineer.set_unusable_password()
+    engineer.save()
+    client = sign_in(engineer)
+    page = client.get("/account").content.decode()
+
+    assert "change it where you sign in" in page and "id_old_password" not in page
+    assert change_password(client).status_code == 422
+    assert not User.objects.get(pk=engineer.pk).has_usable_password()
+
+
+def test_account__says_what_a_second_factor_is_for_in_plain_words(engineer: User, sign_in: SignIn) -> None:
+    page = sign_in(engineer).get("/account").content.decode()
+    assert "in an emergency you cannot force a change through" in page
+    assert "Signing in and rolling back never need a code." in page

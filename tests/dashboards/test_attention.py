@@ -9,9 +9,13 @@ from django.utils import timezone
 
 from dashboards.attention import LOOKED_AT, Attention, attention, sentence
 from dashboards.changes import acts
-from migrator.access.rights import console
+from migrator.access.rights import Via, console, person
+from migrator.core.ramp_text import read_plan
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Unit
+from migrator.rollout import ramps
+from migrator.rollout.models import DataPlane, Ramp
+from migrator.rollout.pulse import database_now
 from migrator.rollout.queries import ledger
 from migrator.rollout.services import Change, flip
 from tests.dashboards.conftest import observe
@@ -157,3 +161,47 @@ def test_attention__many_are_ready_and_one_differs__at_least_is_said_of_the_read
 
     told = f"1 endpoint differs from legacy: fix the candidate or accept it; at least {LOOKED_AT} are ready."
     assert sentence(found_in(project)) == told
+
+
+def ask_for_cutover(unit: Unit, who: User, sign_in: SignIn) -> None:
+    wanted = {"version": Unit.objects.get(pk=unit.pk).version, "stage": "cutover", "reason": "clean"}
+    sign_in(who).post(f"/p/shop/units/{unit.pk}/approval", wanted)
+
+
+def test_overview__an_approval_waits__says_so_to_whoever_may_give_it(
+    add_unit: AddUnit, owner: User, engineer: User, sign_in: SignIn
+) -> None:
+    unit = add_unit("GET /users", Stage.CANARY, 10_000)
+    observe(unit, match=50_000)
+    ask_for_cutover(unit, engineer, sign_in)
+
+    assert '<a class="open" href="/p/shop/approvals">1 approval</a>' not in page_at("/p/shop/", sign_in(engineer))
+    assert '<a class="open" href="/p/shop/approvals">1 approval</a>' in page_at("/p/shop/", sign_in(owner))
+    assert "1 approval." in page_at("/", sign_in(owner))
+
+
+def test_overview__a_ramp_waits__says_so_and_never_that_nothing_needs_anybody(
+    add_unit: AddUnit, engineer: User, viewer: User, sign_in: SignIn
+) -> None:
+    unit, now = add_unit("GET /users", Stage.CANARY, 100), timezone.now()
+    DataPlane.objects.create(
+        project=unit.project, source="gw/0", kind="gateway", boot="b", first_seen_at=now, last_seen_at=now,
+        applied_epoch=unit.project.epoch, applied_number=1_000_000,
+    )  # fmt: skip
+    client = sign_in(engineer)
+    assert "Nothing needs you." in page_at("/p/shop/", client)
+    actor, project = person(user=engineer, project=unit.project, via=Via.PAGE), unit.project
+    ramps.start(
+        project=project, unit_ids=[unit.pk], plan=read_plan(steps="1, 5"), actor=actor, reason="", now=database_now()
+    )
+    ramps.pause(project=project, ramp_ids=[Ramp.objects.get().pk], actor=actor, now=database_now())
+
+    page = page_at("/p/shop/", client)
+    assert "Waits for you: 1 ramp that waits." in page
+    assert '<a class="open" href="/p/shop/ramps">1 ramp that waits</a>' in page
+    assert "Waits for you: 1 ramp that waits." in page_at("/", client)
+    assert "Waits for somebody" in page_at("/p/shop/", sign_in(viewer))
+
+
+def page_at(address: str, client: Client) -> str:
+    return str(client.get(address).content.decode())

@@ -238,3 +238,42 @@ def test_export__of_every_view__has_the_days_of_the_chart(
 
     assert len(csv) == len(json) + 1
     assert len(json) >= 3
+
+
+# ------------------------------------------------------------------------------ what holds a part of it
+
+
+def test_holding__of_a_team__looks_at_its_queue_alone_and_says_so(project: Project, read: Callable[..., str]) -> None:
+    two_teams(project)
+
+    whole, ants = (read(query, path=f"{PAGE}/holding") for query in ("", "team=ants&kind=endpoint"))
+
+    assert "bees, in " in whole
+    assert "ants: 3 left." in ants
+    assert "Of ants, with what it waits for elsewhere; due is when the deadline needs it." in ants
+    assert "Teams work on endpoints and fields in one queue: both are looked at." in ants
+    assert "Moves are tried on the whole plan." in ants
+    assert "whole plan" not in whole
+    assert (
+        whole.partition("If two people move")[2].split(".")[0] == ants.partition("If two people move")[2].split(".")[0]
+    )
+
+
+def test_holding__of_a_kind__looks_at_the_whole_plan_and_says_so(project: Project, read: Callable[..., str]) -> None:
+    two_teams(project)
+    held = read("kind=endpoint", path=f"{PAGE}/holding")
+    assert "bees, in " in held
+    assert "Of the whole plan, not only of this filter." in held
+
+
+def test_holding__of_another_filter__is_not_what_the_page_keeps(project: Project, client: Client, viewer: User) -> None:
+    two_teams(project)
+    client.force_login(viewer)
+
+    def kept(query: str) -> str:
+        found = re.search(r'class="answers-slow" id="([^"]+)"', client.get(f"{PAGE}?{query}").content.decode())
+        assert found is not None
+        return found[1]
+
+    assert kept("team=ants&days=30") == kept("team=ants&view=down")
+    assert len({kept(""), kept("team=ants"), kept("team=bees"), kept("service=bees"), kept("by=effort")}) == 5

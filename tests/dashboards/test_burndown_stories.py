@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -11,7 +12,7 @@ from django.utils import timezone
 
 from migrator.access.rights import Via, person
 from migrator.inventory.models import Project, Unit
-from migrator.planning.services import add_dependency
+from migrator.planning.services import add_dependency, set_milestone
 from migrator.planning.sharing import make_share_link
 from tests.dashboards.pasts import Past, two_teams
 from tests.dashboards.test_stories import DESK, PHONE, barriers
@@ -98,6 +99,7 @@ def test_chart__zoomed__writes_the_days_into_the_address_and_shows_them_after_a_
     assert shown == [re.search(rf"{name}=([\d-]+)", page.url)[1] for name in ("from", "to")]  # type: ignore[index]
     page.go_back()
     page.wait_for_url(re.compile(r"/p/shop/burndown$"))
+    page.locator("#answer-holding").wait_for()  # no request outlives the test
 
 
 def test_chart__shown_as_table__has_the_stages(past: Past, viewer: User, visit: Open) -> None:
@@ -106,6 +108,7 @@ def test_chart__shown_as_table__has_the_stages(past: Past, viewer: User, visit: 
     page.get_by_text("Show as table").first.click()
 
     assert page.get_by_role("columnheader", name="Side by side").is_visible()
+    page.locator("#answer-holding").wait_for()
 
 
 def test_chart__pressed_on_png__is_a_picture_that_says_what_done_is(past: Past, viewer: User, visit: Open) -> None:
@@ -240,3 +243,36 @@ def test_plan__without_scripts__answers_what_if(past: Past, viewer: User, visit:
 
     assert "With one person from ants to bees" in page.locator("h1").inner_text()
     assert "giver=ants" in page.url
+
+
+@pytest.mark.parametrize(("width", "printed"), [(1440, False), (900, False), (718, False), (1440, True), (718, True)])
+def test_burndown__names_of_days__stand_apart_and_whole_at_any_width(
+    width: int, printed: bool, past: Past, viewer: User, visit: Open
+) -> None:
+    for days, name in ((12, "Accounts leave the monolith"), (19, "Half of the pictures"), (26, "Readers' feed")):
+        due = (past.now + timedelta(days=days)).date()
+        set_milestone(project=past.project, name=name, due=due, actor=past.actor, now=past.now)
+    page = visit(viewer, "/p/shop/burndown", viewport={"width": width, "height": 900})
+    drawn(page)
+    if printed:
+        page.emulate_media(media="print")
+        page.evaluate("dispatchEvent(new Event('beforeprint'))")
+    found = page.evaluate(NAMES)
+
+    assert len(found["names"]) >= 5
+    for at, (name, left, right, top, bottom) in enumerate(found["names"]):
+        assert left >= found["left"] and right <= found["right"] and top >= found["top"], name
+        for other, *box in found["names"][:at]:
+            assert right <= box[0] or left >= box[1] or bottom <= box[2] + 4 or top >= box[3] - 4, (name, other)
+    if printed:
+        assert found["right"] - found["left"] <= 700, "a sheet of paper is no wider"
+
+
+NAMES = """() => {
+    const { left, right, top } = document.querySelector("[data-chart=figure] .main-svg").getBoundingClientRect();
+    const names = [...document.querySelectorAll("[data-chart=figure] .annotation-text")].map((each) => {
+        const box = each.getBoundingClientRect();
+        return [each.textContent, box.left, box.right, box.top, box.bottom];
+    });
+    return { left, right, top, names };
+}"""

@@ -7,12 +7,15 @@ from typing import Any
 import pytest
 from django.contrib.auth.models import User
 from django.test import Client
+from django.utils import timezone
 
 from dashboards.ledger_words import told
 from dashboards.views import ledger as view
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Unit
 from migrator.ledger.models import Kind
+from migrator.rollout import guard
+from tests.dashboards.conftest import observe
 from tests.rollout.test_unsealed import unseal
 
 SignIn = Callable[[User], Client]
@@ -115,3 +118,15 @@ def test_page__flips_from_before_sealing__are_marked(add_unit: AddUnit, owner: U
     assert signed_in.get("/p/shop/ledger").content.decode().count("before sealing began") == 1
     exported = b"".join(signed_in.get("/p/shop/ledger.csv").streaming_content).decode()
     assert exported.count("GET /users") == 3
+
+
+def test_sentence__what_the_guard_did__names_it_once(
+    add_unit: AddUnit, project: Project, viewer: User, sign_in: SignIn
+) -> None:
+    unit = add_unit("GET /users", Stage.CANARY, 5_000)
+    observe(unit, match=500, mismatch=500)
+    Project.objects.filter(pk=project.pk).update(policy={"automatic": "act"})
+    assert guard.look(holder="test", now=timezone.now()).rolled_back == 1
+
+    page = sign_in(viewer).get("/p/shop/ledger?kind=guard").content.decode()
+    assert "<h1>Found: the guard rolled back GET /users.</h1>" in page

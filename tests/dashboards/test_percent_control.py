@@ -165,3 +165,34 @@ def test_plan__next_step__is_the_filled_chip(unit: Unit, engineer: User, visit: 
     filled = page.locator("[data-preset].next")
     assert filled.inner_text() == "5 %"
     assert filled.evaluate("node => getComputedStyle(node).backgroundColor") != "rgb(255, 255, 255)"
+
+
+def test_keyboard__p__leads_past_the_head_of_the_page_to_the_share(unit: Unit, engineer: User, visit: Open) -> None:
+    page = visit(engineer, f"/p/shop/units/{unit.pk}", viewport=DESK)
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("p")
+    assert page.evaluate("document.activeElement.id") == "candidate_percent"
+    page.keyboard.type("5p")
+    assert box_of(page).input_value() == "5p", "what stood there is chosen, and letters are typed"
+    page.evaluate("document.activeElement.blur()")
+    page.keyboard.press("?")
+    assert "the share that the candidate answers" in page.locator("#keys").inner_text()
+    page.keyboard.press("p")
+    assert page.evaluate("document.activeElement.id") != "candidate_percent", "the list of keys is open"
+
+
+def test_keyboard__p__where_no_share_can_be_chosen__leads_to_the_stages(
+    transactional_db: None, add_unit: AddUnit, engineer: User, visit: Open
+) -> None:
+    page = visit(engineer, f"/p/shop/units/{add_unit('GET /feeds').pk}", viewport=DESK)
+    page.wait_for_load_state("networkidle")
+    page.keyboard.press("p")
+    assert page.evaluate("document.activeElement.closest('[data-traffic]') !== null")
+    page.keyboard.press("g")
+    page.keyboard.press("p")
+    page.wait_for_url("**/p/shop/plan")
+
+
+def test_keys__of_a_viewer__lead_to_no_controls(unit: Unit, viewer: User, visit: Open) -> None:
+    page = visit(viewer, f"/p/shop/units/{unit.pk}", viewport=DESK)
+    assert "share that the candidate answers" not in page.locator("#keys").inner_text()

@@ -160,7 +160,7 @@ def test_what_if__cut_and_another_deadline__are_kept_in_the_form_and_the_address
 
 def test_plan__empty_project__says_what_it_needs(client: Client, viewer: User) -> None:
     client.force_login(viewer)
-    assert "Nothing is left to plan" in client.get("/p/shop/plan").content.decode()
+    assert "Nothing is tracked yet, so there is nothing to plan." in client.get("/p/shop/plan").content.decode()
 
 
 def test_phase__made_and_filled_on_the_page__has_scope_and_a_link_of_the_ledger(
@@ -240,3 +240,19 @@ def test_plan__seen_by_a_viewer__offers_no_verb(teams: object, client: Client, v
     client.force_login(viewer)
     assert "Set the baseline" not in client.get("/p/shop/plan").content.decode()
     assert client.post("/p/shop/plan/phase", {"name": "x", "done_at": "cutover"}).status_code == 403
+
+
+def test_what_if__two_people_move__shows_how_many_each_team_has_then(
+    teams: object, client: Client, viewer: User
+) -> None:
+    client.force_login(viewer)
+    rows = {row.outlook.team: row for row in client.get(f"/p/shop/plan?{TWO_MOVE}").context["teams"]}
+    page = client.get(f"/p/shop/plan?{TWO_MOVE}").content.decode()
+
+    assert (rows["ants"].people, rows["ants"].people_then) == (4, 2)
+    assert "4 → <b>2</b>" in page and "4 → <b>6</b>" in page
+    for query in ("", "giver=ants&taker=bees&people=9", "cut_team=bees&cut=2"):
+        assert "4 → <b>" not in client.get(f"/p/shop/plan?{query}").content.decode()
+
+
+TWO_MOVE = "giver=ants&taker=bees&people=2"

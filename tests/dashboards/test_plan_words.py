@@ -6,7 +6,8 @@ import pytest
 
 from dashboards import plan_answers, plan_words
 from dashboards.plan_outlook import Looked
-from migrator.core.forecast import Stream, Week
+from dashboards.templatetags.plans import date_moved
+from migrator.core.forecast import Forecast, NoForecast, Stream, Week, forecast
 from migrator.core.queues import Outlook, Plan, TeamOutlook
 from migrator.core.stages import Stage
 from migrator.core.what_if import Move, Ranked
@@ -60,6 +61,24 @@ def test_facts__slowed_down__say_what_it_was_before() -> None:
     assert told.endswith("The last four weeks brought 3.5 a week, the eight before them 14.0.")
     steady = plan_words.facts(burn_up(*(at * 2.0 for at in range(85)), scope=200))
     assert "before them" not in steady
+
+
+def forecast_of(*paces: int) -> Forecast:
+    weeks = tuple(Week(done=pace, added=0) for pace in paces)
+    found = forecast(stream=Stream(left=200, weeks=weeks), today=TODAY)
+    assert isinstance(found, Forecast)
+    return found
+
+
+def test_facts__where_a_trend_moves_the_date__say_so() -> None:
+    falls, rose, steady = forecast_of(*range(35, 9, -1)), forecast_of(*range(10, 36)), forecast_of(*[20, 22] * 13)
+    found = burn_up(0, 1)
+    told = plan_words.facts(found, falls)
+    assert told.endswith(
+        f" The pace has been falling: in {falls.falls * 100:.0f} % of the runs it goes on falling, ever less."
+    )
+    assert plan_words.facts(found, rose).endswith(" of the runs it stays so, and rises no further.")
+    assert plan_words.facts(found, steady) == plan_words.facts(found, NoForecast(reason="")) == plan_words.facts(found)
 
 
 def test_done_meaning__of_both__names_legacy() -> None:
@@ -139,3 +158,21 @@ def test_no_move__of_every_kind_of_plan__says_why() -> None:
 def test_move_short__of_three_weeks__names_both_teams() -> None:
     ranked = Ranked(move=Move(giver="ants", taker="bees", people=2), chance=None, gained_weeks=3.0)
     assert plan_answers.move_short(ranked) == "ants to bees: three weeks nearer"
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "told", "by"),
+    [
+        (date(2027, 8, 1), date(2027, 3, 3), "1 Aug 2027 → 3 Mar 2027", "5 months sooner"),
+        (date(2027, 3, 3), date(2027, 3, 6), "3 Mar 2027 → 6 Mar 2027", "3 days later"),
+        (date(2027, 3, 3), date(2027, 3, 3), "still 3 Mar 2027", ""),
+        (None, date(2027, 3, 3), "no date then, now 3 Mar 2027", ""),
+        (date(2027, 3, 3), None, "3 Mar 2027 then, no date now", ""),
+        (None, None, "no date then, none now", ""),
+    ],
+)
+def test_moved__by_how_much__stands_for_itself(before: date | None, after: date | None, told: str, by: str) -> None:
+    assert plan_words.moved(before, after) == told
+    assert plan_words.moved_by(before, after) == by
+    drawn = date_moved(before, after)
+    assert drawn == (f'{told}<br><span class="nowrap">{by}</span>' if by else told)

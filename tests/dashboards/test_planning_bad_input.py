@@ -115,7 +115,7 @@ def test_what_if__of_many_moves__answers_those_that_the_form_has_room_for_or_ref
 def test_pages__of_an_empty_project__say_that_nothing_is_there(project: Project, reader: Client) -> None:
     pages = dict(every_page(reader))
     assert "No unit is in scope here." in pages["burndown"]
-    assert "Nothing is left to plan" in pages["plan"]
+    assert "Nothing is tracked yet, so there is nothing to plan." in pages["plan"]
 
 
 def test_pages__of_a_scope_that_went_to_nothing__keep_what_was(add_unit: AddUnit, reader: Client) -> None:

@@ -9,8 +9,10 @@ from typing import Any, Final
 
 import pytest
 from django.contrib.auth.models import User
+from django.contrib.auth.password_validation import password_validators_help_texts
 from django.db.models import Model
 from django.test import Client
+from django.utils.translation import override
 from pytest_django import Settings
 
 from migrator.access.models import Scope
@@ -25,6 +27,7 @@ LANGUAGE: Final = "de"
 ADDRESSES: Final = (
     "/", "/account", "/oncall", "/p/shop/", "/p/shop/inventory", "/p/shop/inventory?search=is:nothing+users",
     "/p/shop/units/{unit}", "/p/shop/units/{unit}?stage=canary&candidate_percent=10", "/p/shop/units/{unit}/policy",
+    "/p/shop/units/{unit}/settings",
     "/p/shop/units/{unit}/rollback", "/p/shop/rollback", "/p/shop/oncall", "/p/shop/data-planes", "/p/shop/ledger",
     "/p/shop/ledger/check", "/p/shop/mismatches", "/p/shop/rules?kind=tolerance", "/p/shop/ramps", "/p/shop/ramps/new",
     "/p/shop/policies", "/p/shop/approvals", "/p/shop/freezes", "/p/shop/removal", "/p/shop/burndown", "/p/shop/plan",
@@ -95,7 +98,9 @@ def _left(client: Client, address: str) -> set[str]:
     """What one page says that is neither marked nor data."""
     answer = client.get(address, headers={"accept-language": LANGUAGE})
     assert answer.status_code in (200, 404), address
-    known = re.compile("|".join(map(re.escape, data_of(answer.context))), re.IGNORECASE)
+    with override(LANGUAGE):  # Django translates its own demands itself
+        own = password_validators_help_texts()
+    known = re.compile("|".join(map(re.escape, [*data_of(answer.context), *own])), re.IGNORECASE)
     rest = {known.sub(" ", text).strip() for text in Reader(answer.content.decode()).texts}
     return {text for text in rest if _LETTERS.search(text)}
 

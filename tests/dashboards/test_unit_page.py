@@ -1,5 +1,6 @@
 """The unit page: its sentence, its charts with their tables, its differences."""
 
+import re
 from collections.abc import Callable
 from datetime import timedelta
 
@@ -10,10 +11,11 @@ from django.test import Client
 from django.utils import timezone
 
 from migrator.core.stages import Stage
+from migrator.core.tally import latency_bucket
 from migrator.core.wire import Finding, Outcome, Sample, Side, encode
 from migrator.inventory.models import Unit
 from migrator.inventory.services import record_deploy
-from migrator.observations.models import Illustration, KeptSample, MismatchGroup, Resolution, Rollup
+from migrator.observations.models import Illustration, KeptSample, MismatchGroup, Resolution, Rollup, Standing
 from tests.dashboards.conftest import observe
 
 AddUnit = Callable[..., Unit]
@@ -26,7 +28,7 @@ def unit(add_unit: AddUnit) -> Unit:
 
 
 def page_of(unit: Unit, client: Client, query: str = "") -> str:
-    return str(client.get(f"/p/shop/units/{unit.pk}{query}").content.decode())
+    return str(client.get(f"/p/shop/units/{unit.pk}{query}").content.decode()).replace("\N{NO-BREAK SPACE}", " ")
 
 
 @pytest.mark.parametrize(
@@ -114,3 +116,31 @@ def test_static_files__of_plotly__are_one_script_and_no_more() -> None:
     assert not finders.find("widgetbundle.js")
     listed = [path for finder in finders.get_finders() for path, _ in finder.list([]) if "plotly" in path]
     assert listed == ["plotly.min.js"]
+
+
+@pytest.mark.parametrize(
+    ("stage", "share", "allowed"),
+    [
+        (Stage.SIDE_BY_SIDE, None, "The gates allow canary: 0 of"),
+        (Stage.CANARY, 200, "The gates allow 5 %: 0 of"),
+        (Stage.CANARY, 10_000, "The gates allow the cutover: 0 of"),
+        (Stage.CUTOVER, None, "The gates are met: 0 of"),
+    ],
+)
+def test_sentence__far_slower_within_its_budget__does_not_call_it_safe(
+    stage: Stage, share: int | None, allowed: str, add_unit: AddUnit, viewer: User, sign_in: SignIn
+) -> None:
+    unit = add_unit("GET /slow", stage, share)
+    observe(unit, match=50_000)
+    Standing.objects.filter(unit=unit).update(legacy_latency=timed(1), candidate_latency=timed(6))
+    page = page_of(unit, sign_in(viewer))
+
+    heading = re.search(r"<h1>(.*?)</h1>", page)
+    assert heading and heading[1].startswith(allowed)
+    assert heading[1].endswith("But the candidate is 6 times as slow.")
+    assert "6 times as slow</span>" in page and "<span>Gates met</span>" in page
+    assert "<span>Safe</span>" not in page
+
+
+def timed(milliseconds: float) -> dict[str, int]:
+    return {str(latency_bucket(milliseconds)): 50_000}

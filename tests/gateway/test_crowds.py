@@ -296,11 +296,11 @@ def check(errand: Errand, answer: Answer) -> None:
         assert by.well or errand.method == b"HEAD" or by.at > 0.99, errand
 
 
-def links_of(*urls: str) -> list[Link]:
-    """All connections of this process to these addresses that anybody still knows of."""
+def links_of(upstreams: list[Upstream]) -> list[Link]:
+    """All open connections of these that anybody still knows of. Those of another gateway may have had their ports."""
     found = [each for each in gc.get_objects() if type(each) is Link]
     return [
-        link for link in found if link._upstream.url in urls and link._transport and not link._transport.is_closing()
+        link for link in found if link._upstream in upstreams and link._transport and not link._transport.is_closing()
     ]
 
 
@@ -317,7 +317,7 @@ def left_behind(rig: Rig) -> list[Any]:
         *worker.judge.drift._writes,
         *(link for upstream in upstreams for link in upstream._busy),
         *(task for upstream in upstreams for task in upstream._connecting),
-        *(link for link in links_of(rig.legacy.url, rig.candidate.url) if link not in idle),
+        *(link for link in links_of(upstreams) if link not in idle),
         *(link for link in idle if link._paused or link._receiver),
         *(breaker for breaker in waiting if breaker.waiting),
         *([worker.judge] if worker.judge.waiting else []),

@@ -4,6 +4,8 @@
 
 const CONFIG = { displayModeBar: false, responsive: true, scrollZoom: false, doubleClick: false };
 const NARROW = 520;
+const TIGHT = 720;
+const PAPER = 670;
 const PIN_REACH = 24;
 const TOKEN = /^--([\w-]+)(?:\/([\d.]+))?$/;
 
@@ -97,8 +99,9 @@ document.addEventListener("click", async (event) => {
   const button = event.target.closest("[data-png]");
   const plot = button && document.querySelector(`[data-chart="${button.dataset.png}"]`);
   if (!plot?.layout) return;
-  const { data, layout } = figureOf(plot.drawn);
   const size = { width: 1280, height: 680 };
+  const { data, layout: wide } = figureOf(plot.drawn);
+  const layout = inRows(wide, size.width);
   const title = { text: button.dataset.title, x: 0.01, xanchor: "left", font: { color: colour("--ink"), size: 15 } };
   const margin = { ...layout.margin, t: layout.margin.t + 44 };
   const whole = { ...layout, ...size, margin, title, paper_bgcolor: colour("--surface"), xaxis: { ...layout.xaxis, range: plot.layout.xaxis.range } };
@@ -108,20 +111,47 @@ document.addEventListener("click", async (event) => {
 });
 
 /** On a phone there is room for fewer moments under the axis, and for the names that matter most above it. */
-function fitted(layout, plot) {
-  const narrow = plot.clientWidth < NARROW;
+function fitted(layout, width, height) {
+  const narrow = width < NARROW;
   const said = layout.annotations ?? [];
   const annotations = narrow ? said.filter(({ name }) => name !== "aside") : said;
   const xaxis = { ...layout.xaxis, ...(narrow ? { nticks: 4 } : {}) };
-  const margin = { ...layout.margin, ...(narrow ? { t: 28 } : {}) };
-  return { ...layout, annotations, height: plot.clientHeight, margin, xaxis };
+  return inRows({ ...layout, annotations, height, xaxis }, width);
 }
 
+const ROW = 18;
+const LETTER = 7;
+const AXIS = 40;
+
+/** The names of days stand above the chart before their lines, in as many rows as keep them apart at this width. */
+function inRows(layout, width) {
+  const { margin, annotations, xaxis } = layout;
+  if (!annotations?.some(isMark)) return layout;
+  const room = width - margin.l - margin.r - AXIS;
+  const [first, last] = xaxis.range.map(Date.parse);
+  const rows = [];
+  const placed = annotations.map((said) => {
+    if (!isMark(said)) return said;
+    const at = (room * (Date.parse(said.x) - first)) / Math.max(1, last - first);
+    const long = (said.text.length + 1) * LETTER;
+    // At the left edge there is no room before the line; nor behind it, where the chart is as narrow as the name.
+    const shift = Math.min(0, room + margin.r - at - long);
+    const begins = at > long ? at - long : at + shift;
+    const free = rows.findIndex((end) => begins >= end);
+    const row = free < 0 ? rows.length : free;
+    rows[row] = begins + long;
+    return { ...said, yshift: ROW * row, ...(at > long ? {} : { xanchor: "left", xshift: shift }) };
+  });
+  return { ...layout, annotations: placed, margin: { ...margin, t: margin.t + ROW * (rows.length - 1) } };
+}
+
+const isMark = ({ name }) => name === "mark" || name === "aside";
+
 /** Where there is little room, a trace has the short names that it brought for that, or smaller signs. */
-function shortened(trace, narrow) {
-  const meta = narrow ? trace.meta : null;
-  const text = meta?.narrow ? { text: meta.narrow } : {};
-  return meta?.links ? { ...trace, ...text, marker: { ...trace.marker, size: 6 } } : { ...trace, ...text };
+function shortened(trace, width) {
+  const { meta } = trace;
+  const text = meta?.narrow && width < (meta.links ? NARROW : TIGHT) ? { text: meta.narrow } : {};
+  return meta?.links && width < NARROW ? { ...trace, ...text, marker: { ...trace.marker, size: 6 } } : { ...trace, ...text };
 }
 
 async function draw(again) {
@@ -139,8 +169,10 @@ function paint(library, plot, again) {
   const { data, layout } = figureOf(text);
   // A finger that is drawn across a chart scrolls the page; days can be chosen in the filter too.
   const zooms = "zoom" in plot.dataset && !matchMedia("(pointer: coarse)").matches;
-  const traces = data.map((trace) => shortened(trace, plot.clientWidth < NARROW));
-  const drawn = library.react(plot, traces, { ...fitted(layout, plot), ...(zooms ? { dragmode: "zoom" } : {}) }, CONFIG);
+  const width = isPaper ? Math.min(plot.clientWidth, PAPER) : plot.clientWidth;
+  const traces = data.map((trace) => shortened(trace, width));
+  const size = isPaper ? { width } : {};
+  const drawn = library.react(plot, traces, { ...fitted(layout, width, plot.clientHeight), ...size, ...(zooms ? { dragmode: "zoom" } : {}) }, CONFIG);
   if (first) follow(plot);
   if (first && zooms) zoomable(plot);
   return drawn;
@@ -163,8 +195,12 @@ function fetchUnseen() {
   }
 }
 
+/** A sheet is as wide as it is, whatever the window: nobody asks a browser for that before it prints. */
+let isPaper = false;
+
 /** On paper everything is light. */
 function onPaper(printing) {
+  isPaper = printing;
   if (!window.Plotly) return;
   const root = document.documentElement;
   if (printing) root.dataset.screen = root.dataset.theme ?? "";

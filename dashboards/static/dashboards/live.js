@@ -33,6 +33,10 @@ for (const act of ["pointerdown", "keydown"]) {
 document.addEventListener("visibilitychange", () => {
   if (!document.hidden) refresh();
 });
+// Come back to by the browser's button, a page is as it was left: what happened since is fetched at once.
+window.addEventListener("pageshow", ({ persisted }) => {
+  if (persisted || performance.getEntriesByType("navigation")[0]?.type === "back_forward") refresh();
+});
 window.addEventListener("offline", () => reachable(false));
 window.addEventListener("online", refresh);
 

@@ -67,6 +67,26 @@ function act() {
   form.requestSubmit(button);
 }
 
+/** `p` leads past the head of the page: to the box, or to the first control where no share can be chosen. */
+function toControls() {
+  const panel = document.querySelector("[data-traffic]");
+  const goal = panel?.querySelector("[data-box]") ?? panel?.querySelector("a[href], button, summary");
+  goal?.focus();
+  goal?.select?.();
+}
+
+document.addEventListener(
+  "keydown",
+  (event) => {
+    // `afterG` is of keys.js: a letter after `g` leads to a page.
+    if (event.key !== "p" || afterG || event.ctrlKey || event.metaKey || event.altKey) return;
+    if (typing(event.target) || document.querySelector("dialog[open]")) return;
+    event.preventDefault();
+    toControls();
+  },
+  true,
+);
+
 document.addEventListener("keydown", (event) => {
   onArrow(event);
   if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) {
