@@ -149,7 +149,9 @@ def test_forecast__of_teams_halved_two_months_ago__has_seen_it() -> None:
     assert kept(HALVED, PARTS[1], 160)[0.85] >= 0.52
 
 
-def test_trend__where_there_is_none__makes_what_is_sure_a_seventh_later_at_most(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_trend__where_there_is_none__makes_what_is_sure_a_seventh_later_at_most(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     late = lateness(STEADY, PARTS[1], 120)
     assert 0.79 <= kept(STEADY, PARTS[1], 120)[0.85] <= 0.95
     monkeypatch.setattr(trend, "slopes", without_trend)
