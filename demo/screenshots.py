@@ -12,6 +12,7 @@ from collections.abc import Callable, Collection
 from contextlib import suppress
 from pathlib import Path
 from typing import Final, Literal
+from urllib.parse import quote
 
 from playwright.sync_api import Browser, Page, sync_playwright
 from playwright.sync_api import TimeoutError as TookTooLong
@@ -54,10 +55,14 @@ def first_link(listed: str, link: str) -> Place:
     return find
 
 
-def of_harmful(part: str = "") -> Place:
-    """The unit that answers its callers wrongly, or a part of its pages."""
-    found = first_link(f"inventory?search={HARMFUL.partition(' ')[2]}", "units/")
+def of_unit(query: str, part: str = "") -> Place:
+    """The first unit that a query of the inventory finds, or a part of its pages."""
+    found = first_link(f"inventory?search={quote(query)}", "units/")
     return lambda page: found(page) + part
+
+
+THE_HARMFUL: Final = HARMFUL.partition(" ")[2]
+"""The unit that answers its callers wrongly."""
 
 
 def shared(_page: Page) -> str:
@@ -68,9 +73,11 @@ def shared(_page: Page) -> str:
 PAGES: Final[dict[str, Place]] = {
     "home": anywhere("/"),
     "overview": at(""),
-    "unit": of_harmful(),
-    "rollback": of_harmful("/rollback"),
-    "unit-policy": of_harmful("/policy"),
+    "unit": of_unit(THE_HARMFUL),
+    "unit-policy": of_unit(THE_HARMFUL, "/policy"),
+    "unit-settings": of_unit("irreversible:yes", "/settings"),
+    "rollback": of_unit(THE_HARMFUL, "/rollback"),
+    "rollback-irreversible": of_unit("irreversible:yes", "/rollback"),
     "inventory": at("inventory?search=users"),
     "mismatches": at("mismatches"),
     "group": first_link("mismatches", "mismatches/"),
