@@ -73,11 +73,7 @@ def _shown(
     status: int = 200,
     patient: bool = True,
 ) -> HttpResponse:
-    now, project = timezone.now(), seat.project
-    lens = Lens(
-        phase=text(request.GET, "phase"),
-        measure=Measure.EFFORT if text(request.GET, "by") == Measure.EFFORT else Measure.UNITS,
-    )
+    now, project, lens = timezone.now(), seat.project, _lens(request)
     # Moves are ranked for today's plan only: whoever asks for another one waits for its answer alone.
     is_wish = any(request.GET.get(name) for name in ("giver", "taker", "cut_team", "cut", "deadline"))
     looked = look(
@@ -110,6 +106,11 @@ def _shown(
         "forms": [] if is_wish or looked.is_pending else _forms(seat, tried or {}),
     }
     return render(request, "dashboards/plan.html", context, status=status)
+
+
+def _lens(request: HttpRequest) -> Lens:
+    by_effort = text(request.GET, "by") == Measure.EFFORT
+    return Lens(phase=text(request.GET, "phase"), measure=Measure.EFFORT if by_effort else Measure.UNITS)
 
 
 def _sentence(looked: Looked, asked: Asked, beside: Beside | None, *, is_empty: bool) -> str:
