@@ -6,6 +6,9 @@ that PostgreSQL, and a numbered database in that Valkey; both are empty when a t
 
 import os
 import shutil
+import threading
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from typing import Any
 
@@ -13,7 +16,9 @@ import pytest
 import redis
 from django.conf import settings
 from django.contrib.auth.models import User
+from django.core.signals import request_finished, request_started
 from django.utils import timezone
+from pytest_django.live_server_helper import LiveServer
 
 from migrator.access.models import Membership, Role
 from migrator.inventory.models import Project
@@ -150,6 +155,31 @@ def chromium() -> Iterator[Any]:
         browser = driver.chromium.launch(executable_path=binary, args=CHROMIUM_SWITCHES)
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def live_server(live_server: LiveServer, transactional_db: None) -> Iterator[LiveServer]:
+    """Django's, left only when it has nothing more to do: a page that is closed leaves requests behind, and they
+    must not meet the emptying of the database.
+    """
+    under_way: Counter[int] = Counter()
+
+    def began(**_: Any) -> None:
+        under_way[threading.get_ident()] += 1
+
+    def ended(**_: Any) -> None:
+        under_way[threading.get_ident()] -= 1
+
+    request_started.connect(began)
+    request_finished.connect(ended)
+    yield live_server
+    deadline, quiet = time.monotonic() + 20, 0
+    while quiet < 3 and time.monotonic() < deadline:
+        under_way.pop(threading.get_ident(), None)  # ours: of the test client
+        quiet = 0 if any(number > 0 for number in list(under_way.values())) else quiet + 1
+        time.sleep(0.02)
+    request_started.disconnect(began)
+    request_finished.disconnect(ended)
 
 
 CHROMIUM_SWITCHES = [
