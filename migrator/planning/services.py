@@ -44,7 +44,11 @@ WORDS: Final = (EffortSource.SPEC, EffortSource.LINES, EffortSource.HAND)
 _JOIN: Final = (
     "INSERT INTO planning_phaseunit (phase_id, unit_id, added_at, added_by, reason, removed_by)"
     " SELECT %s, chosen.id, %s, %s, %s, '' FROM ({query}) AS chosen"
+    " ON CONFLICT (unit_id) WHERE removed_at IS NULL DO NOTHING"
 )
+"""Who is in the phase stays in it, by the index of `a_unit_is_in_one_phase`: asked as a subquery of the units,
+PostgreSQL may look through all of them for each one where it has not counted them yet.
+"""
 Row = TypeVar("Row", Phase, Milestone)
 MOST_POINTS: Final = 1_000_000.0
 MOST_PEOPLE: Final = 10_000.0
@@ -156,7 +160,7 @@ def assign(
     standing = PhaseUnit.objects.filter(unit__in=chosen, removed_at__isnull=True)
     already = standing.filter(phase=phase).count() if phase else 0
     left = standing.exclude(phase=phase).update(removed_at=now, removed_by=actor.name)
-    joined = _join(phase, units.exclude(phases__in=standing.filter(phase=phase)), actor, now, reason) if phase else 0
+    joined = _join(phase, units, actor, now, reason) if phase else 0
     where = f"into phase {phase.name}" if phase else "out of their phases"
     after = {"phase": phase.name if phase else None, "added": joined, "removed": left}
     if joined or left:
@@ -165,7 +169,7 @@ def assign(
 
 
 def _join(phase: Phase, units: QuerySet[Unit], actor: Actor, now: datetime, reason: str) -> int:
-    """One statement, whatever the number of units."""
+    """One statement, whatever the number of units. None of them is in another phase any more."""
     query, parameters = units.order_by().values("id").query.sql_with_params()
     told = kept(reason)[:REASON]
     with connection.cursor() as cursor:
