@@ -13,6 +13,7 @@ from django.db.models import Q, QuerySet
 
 from migrator.core.stages import Stage
 from migrator.inventory.models import Project, Unit
+from migrator.inventory.queries import runbooks_of
 from migrator.rollout.models import Flip
 from migrator.rollout.queries import Entry
 from migrator.rollout.scopes import Scope, units_of
@@ -72,12 +73,8 @@ def among(*, unit_ids: Collection[int]) -> Lasting:
 
 def _lasting(units: QuerySet[Unit]) -> Lasting:
     found = units.filter(irreversible=True)
-    rows = found.order_by("key").values_list("pk", "key", "runbook", "parent__runbook", "service__runbook")
-    first = list(rows[: SHOWN + 1])
-    writes = sorted(map(_write, first[:SHOWN]), key=lambda write: (not write.runbook, write.runbook, write.key))
+    first = list(found.order_by("key").values_list("pk", "key")[: SHOWN + 1])
+    runbooks = runbooks_of(unit_ids=[pk for pk, _ in first[:SHOWN]]) if first else {}
+    writes = [Write(unit_id=pk, key=key, runbook=runbooks.get(pk, "")) for pk, key in first[:SHOWN]]
+    writes.sort(key=lambda write: (not write.runbook, write.runbook, write.key))
     return Lasting(writes=tuple(writes), more=found.count() - SHOWN if len(first) > SHOWN else 0)
-
-
-def _write(row: tuple[int, str, str, str | None, str]) -> Write:
-    pk, key, own, of_endpoint, of_service = row
-    return Write(unit_id=pk, key=key, runbook=own or of_endpoint or of_service)
